@@ -1,0 +1,60 @@
+package chain
+
+import "sync/atomic"
+
+// slotCount is how many keys' newest seqs a Gate tells apart; keys that share a slot only wait needlessly.
+const slotCount = 65_536
+
+// Gate is what the goroutines of connections may know of a Replica without asking its loop: enough to serve a
+// linearizable read from the table (design.md, section 4).
+//
+//  1. Note what the read must see: Key, or All for a read of many keys.
+//  2. Wait until Applied is as high.
+//  3. Read the table.
+//  4. Check Leased, with the time now. If it is not, start over with a barrier.
+//
+// It is linearizable because whatever the tail committed for a key passed through this replica first, where its slot
+// was raised before the entry was forwarded, acknowledged or counted into stable. All methods may be called
+// concurrently; only the Replica writes.
+type Gate struct {
+	slots   [slotCount]atomic.Uint64 // newest seq appended here that touches a key of the slot; never goes down
+	floor   atomic.Uint64            // newest seq appended here that touches all keys; never goes down
+	last    atomic.Uint64            // newest seq appended here; never goes down
+	applied atomic.Uint64            // seq up to which the table holds everything; never goes down
+	lease   atomic.Int64             // Time until which reads may be answered; zero for no lease
+}
+
+// Key is the seq that must be applied before a read of a key with this hash.
+func (g *Gate) Key(hash uint64) Seq {
+	return Seq(max(g.slots[hash%slotCount].Load(), g.floor.Load()))
+}
+
+// All is the seq that must be applied before a read of many keys.
+func (g *Gate) All() Seq { return Seq(g.last.Load()) }
+
+// Applied is the seq up to which the table holds everything.
+func (g *Gate) Applied() Seq { return Seq(g.applied.Load()) }
+
+// Leased tells whether a value read before now may be answered.
+func (g *Gate) Leased(now Time) bool {
+	until := g.lease.Load()
+	return until != 0 && int64(now) < until
+}
+
+// raise notes an entry before anybody else can learn of it.
+func (g *Gate) raise(seq Seq, hashes []uint64, all bool) {
+	if all {
+		raise(&g.floor, uint64(seq))
+	}
+	for _, h := range hashes {
+		raise(&g.slots[h%slotCount], uint64(seq))
+	}
+	raise(&g.last, uint64(seq))
+}
+
+// raise stores v unless a is higher. There is one writer.
+func raise(a *atomic.Uint64, v uint64) {
+	if a.Load() < v {
+		a.Store(v)
+	}
+}

@@ -1,0 +1,137 @@
+package chain
+
+// Input is one thing that happened. Step takes the types below; nothing else changes a Replica.
+type Input interface{ input() }
+
+// Tick says that time has passed. It comes every Config.Tick or so; a late one does no harm.
+type Tick struct{}
+
+// Received is a message from another server.
+type Received struct{ Envelope }
+
+// LinkReset says that messages sent to Peer before now may be lost, and those from now on travel a new
+// connection. A link loses nothing without saying so.
+type LinkReset struct{ Peer MemberID }
+
+// Request is a client's command at this server.
+type Request struct {
+	ID      uint64 // names the request in Answer; unique within the process, never zero
+	Command []byte // for the table
+	// Session and below: for clients that hold a session of their own. With a zero Session the command goes into
+	// the server's session.
+	Session   SessionID
+	Number    uint64
+	DoneBelow uint64
+	Numbered  bool // answer with the number as soon as the head has given it, before the command commits
+	Open      bool // open a session; Command is empty and the answer's Seq is the session's id
+}
+
+// ReadBarrier is a read that has no lease to rely on. It is answered with AnswerRead once a barrier that was
+// asked for after it has been applied.
+type ReadBarrier struct{ ID uint64 }
+
+// Cancel gives up a Request or ReadBarrier, whose client waits no longer. It is answered with AnswerUnsent or
+// AnswerUncertain, unless it has been answered already.
+type Cancel struct{ ID uint64 }
+
+// Persisted says that the log is durable up to Position. Only for Config.Durable.
+type Persisted struct{ Position }
+
+// Applied says that the table holds every entry up to Through, the last of Ready.Apply.
+type Applied struct {
+	Through Seq
+	Bytes   int64 // size of the table
+	// Forgotten are those requests of Ready.Apply that the table refused because it does not know their session.
+	Forgotten []RequestID
+}
+
+// Chunk is a piece of a snapshot that Ready.Read asked for.
+type Chunk struct {
+	Transfer uint64
+	Data     []byte
+	Last     bool
+}
+
+// Restored says that the table of the last Ready.Restore is whole and in place, or that Transfer could not be
+// read: then Err says why.
+type Restored struct {
+	Transfer uint64
+	Bytes    int64 // size of the table
+	Err      error
+}
+
+// ProbeDone tells what was found at the address of Ready.Probe.
+type ProbeDone struct {
+	Member MemberID
+	Dead   bool // the address refused the connection, or another incarnation answered
+}
+
+// Leave tells a member to take itself out of the chain and end.
+type Leave struct{}
+
+// Outcome is how a request to the coordinator went.
+type Outcome uint8
+
+// The outcomes. Unknown includes every request whose answer did not come.
+const (
+	OutcomeOK       Outcome = 1
+	OutcomeConflict Outcome = 2 // not carried out: a version was not the expected one
+	OutcomeMissing  Outcome = 3 // not carried out: there is no such record
+	OutcomeUnknown  Outcome = 4 // perhaps carried out, perhaps still to be
+)
+
+// CoordRegistered answers AskRegister and AskHeartbeat.
+type CoordRegistered struct {
+	Member  MemberID // whose heartbeat it was
+	Sent    Time     // when the request was sent; the lease runs from here
+	Version int64    // of the record now
+	Outcome Outcome
+}
+
+// CoordView answers AskView. OutcomeMissing is a coordinator that answers and has no view.
+type CoordView struct {
+	Recorded
+	Session uint64 // the coordinator session that read it
+	Outcome Outcome
+}
+
+// CoordList answers AskList with all registrations.
+type CoordList struct {
+	Registered []Registered
+	Session    uint64 // the coordinator session that read them
+	Outcome    Outcome
+}
+
+// CoordChanged answers AskChange.
+type CoordChanged struct {
+	Epoch   Epoch // of the view that was asked for
+	Outcome Outcome
+}
+
+// CoordDeleted answers AskDelete.
+type CoordDeleted struct {
+	Member  MemberID
+	Outcome Outcome
+}
+
+// CoordNews says that the view or some registration may have changed. It may come late, or never.
+type CoordNews struct{}
+
+func (Tick) input()            {}
+func (Received) input()        {}
+func (LinkReset) input()       {}
+func (Request) input()         {}
+func (ReadBarrier) input()     {}
+func (Cancel) input()          {}
+func (Persisted) input()       {}
+func (Applied) input()         {}
+func (Chunk) input()           {}
+func (Restored) input()        {}
+func (ProbeDone) input()       {}
+func (Leave) input()           {}
+func (CoordRegistered) input() {}
+func (CoordView) input()       {}
+func (CoordList) input()       {}
+func (CoordChanged) input()    {}
+func (CoordDeleted) input()    {}
+func (CoordNews) input()       {}

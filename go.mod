@@ -1,0 +1,3 @@
+module github.com/chaintable/chaintable
+
+go 1.26
