@@ -1,0 +1,65 @@
+# What a developer runs, and CI too: `make test`. `make help` lists the rest.
+
+SHELL := /bin/bash
+
+# SIMTIME is how long `make test` simulates, SOAK how long `make soak` does, FUZZTIME how long it fuzzes each target.
+SIMTIME  ?= 60s
+SOAK     ?= 30m
+FUZZTIME ?= 1m
+
+# Where the program is known to build; it runs on more.
+PLATFORMS := linux/amd64 linux/arm64 darwin/arm64
+
+.PHONY: help test needs lint format vet staticcheck platforms unit simulate soak bench build fmt generate clean
+
+help: ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+test: needs lint platforms unit simulate ## everything CI runs: lint, builds, tests under -race, a minute of simulation
+
+needs: ## find the programs that tests talk to; in CI or as root, install those that are missing
+	@.ci/needs
+
+lint: format vet staticcheck ## formatting, go vet, staticcheck
+
+format:
+	@files=$$(go tool gofumpt -l .) && if [[ -n $$files ]]; then echo "not formatted (make fmt):"; echo "$$files"; exit 1; fi
+
+vet:
+	go vet ./...
+
+staticcheck:
+	go tool staticcheck ./...
+
+platforms: ## build for every platform that is promised
+	@for p in $(PLATFORMS); do echo "build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} go build ./... || exit 1; done
+
+unit: ## every test with the race detector; seeds of fuzz targets, guards and whole processes included
+	$(if $(shell command -v apt-get),CHAINTABLE_NEEDS=all) go test -race -timeout 15m ./...
+
+simulate: ## SIMTIME of simulated clusters
+	go test ./sim -count 1 -run '^TestSimulation$$' -timeout 0 -simtime $(SIMTIME)
+
+soak: ## SOAK of simulated clusters, then FUZZTIME of each fuzz target
+	go test ./sim -count 1 -run '^TestSimulation$$' -timeout 0 -simtime $(SOAK)
+	@go list -f '{{if .TestGoFiles}}{{.ImportPath}}{{else if .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | while read -r pkg; do \
+		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "fuzz $$pkg $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+bench: ## every benchmark, briefly
+	go test -run '^$$' -bench . -benchtime 1s ./...
+
+build: ## ./table-server
+	go build -trimpath -o . ./cmd/...
+
+fmt: ## format all Go files
+	go tool gofumpt -w .
+
+generate: ## Go code of api/*.proto
+	api/generate
+
+clean: ## remove what build made
+	rm -f table-server
