@@ -61,8 +61,11 @@ type Entry struct {
 // Position names the entry.
 func (e *Entry) Position() Position { return Position{e.Seq, e.Epoch} }
 
-// bytes is what the entry counts against the bounds of the log, in bytes.
-func (e *Entry) bytes() int { return len(e.Command) + 64 }
+// entryOverheadBytes is about what an Entry takes beside its command.
+const entryOverheadBytes = 128
+
+// bytes is what the entry counts against the bounds of the log.
+func (e *Entry) bytes() int { return len(e.Command) + entryOverheadBytes }
 
 func (e *Entry) String() string {
 	switch e.Kind {

@@ -41,8 +41,9 @@ type Persisted struct{ Position }
 type Applied struct {
 	Through Seq
 	Bytes   int64 // size of the table
-	// Forgotten are those requests of Ready.Apply that the table refused because it does not know their session.
-	Forgotten []RequestID
+	// Forgotten are the IDs in Ready.Apply whose command the table refused because it does not know the session.
+	// They have not been answered; an Answer follows.
+	Forgotten []uint64
 }
 
 // Chunk is a piece of a snapshot that Ready.Read asked for.

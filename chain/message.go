@@ -36,11 +36,12 @@ type Append struct {
 	Committed Seq      // as far as the sender knows
 }
 
-// Ack runs up the chain, successor to predecessor. Both marks are cumulative.
+// Ack runs up the chain, successor to predecessor. All marks are cumulative.
 type Ack struct {
 	Link      uint64
 	Committed Seq
 	Durable   Seq // up to which the sender holds the log durably; zero for a learner whose snapshot is not whole
+	Received  Seq // end of what has arrived, durable or not: it bounds what is under way, and proves nothing
 }
 
 // Snapshot is one chunk of the table at Base, from the tail to its learner.

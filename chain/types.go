@@ -96,3 +96,12 @@ const (
 	// RetainedLogBytes is how much of the committed log a replica keeps for servers that were briefly away.
 	RetainedLogBytes = 64 << 20
 )
+
+// Versions of what servers say to each other.
+const (
+	// Protocol is the version of the messages and records.
+	Protocol = 1
+
+	// Rules is the newest behaviour known: what decides the results of commands is switched by the view.
+	Rules = 1
+)

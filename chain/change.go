@@ -1,0 +1,177 @@
+package chain
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// turn is how long each member waits for those before it to change the view.
+const turn = 50 * time.Millisecond
+
+// change is a change of the view that we have asked for, or may.
+type change struct {
+	create    bool // there is no view: make one
+	inFlight  bool
+	view      Recorded // asked for; Version is that of the record it replaces
+	notBefore Time
+	deleting  bool     // an AskDelete is in flight
+	waits     MemberID // whom a newcomer waits for, so that it is said once
+}
+
+// flushCoordinator asks the coordinator for whatever is due.
+func (r *Replica) flushCoordinator() {
+	r.flushRegistration()
+	r.flushReads()
+	r.flushLeave()
+	if r.change.inFlight || r.now < r.change.notBefore || !r.reg.reachable(r) || r.lost.since != 0 {
+		return
+	}
+	switch {
+	case r.view.Chain == 0:
+		if r.change.create && !r.leave.wanted {
+			r.ask(View{Chain: r.cfg.NewChain, Members: []Member{r.self}, Target: r.cfg.Target, Rules: Rules}, nil)
+		}
+	case r.isMember():
+		r.changeAsMember()
+	default:
+		r.restartChain()
+	}
+}
+
+// ask proposes a view to follow the one that we are in.
+func (r *Replica) ask(v View, gone []Member) {
+	v.Epoch = r.view.Epoch + 1
+	r.change.inFlight, r.change.view = true, Recorded{v, r.view.Version}
+	r.out.Ask = append(r.out.Ask, AskChange{From: r.view.Version, View: v, Delete: r.watch.deletions(gone)})
+}
+
+// coordChanged takes the answer. Whatever it is, only a newer view settles the matter.
+func (r *Replica) coordChanged(in CoordChanged) {
+	c := &r.change
+	if !c.inFlight || in.Epoch != c.view.Epoch {
+		return
+	}
+	c.inFlight, c.create = false, false
+	if in.Outcome == OutcomeOK {
+		v := c.view
+		v.Version++
+		if r.view.Chain != 0 && v.Chain != r.view.Chain {
+			r.view = Recorded{Version: -1}
+		}
+		r.adopt(v, 0)
+		return
+	}
+	c.notBefore = r.now.Add(r.timeout() / 16)
+	r.watch.viewDue, r.watch.viewSync, r.watch.listDue = true, true, true
+}
+
+// changeAsMember proposes what the view lacks (design.md, section 5).
+func (r *Replica) changeAsMember() {
+	switch {
+	case r.removeDead():
+	case r.leave.ready && len(r.view.Members) > 1 && !r.teach.proposed:
+		r.ask(r.view.without(func(m MemberID) bool { return m == r.self.MemberID }), nil)
+	case r.isTail() && (r.teach.proposed || r.learnerReady()):
+		// From here on only a newer view tells who is the tail.
+		r.teach.proposed = true
+		next := r.view.View
+		next.Members = append(slices.Clone(next.Members), next.Learner)
+		next.Learner = Member{}
+		r.ask(next, nil)
+	case r.isTail() && r.view.Learner.MemberID != (MemberID{}):
+		r.dropLearner()
+	case r.isTail():
+		r.pickLearner()
+	}
+	r.evictSilent()
+	r.sweep()
+}
+
+// removeDead proposes the view without those who may be removed, if it is our turn. The last member is never removed: whoever asks
+// survives.
+func (r *Replica) removeDead() bool {
+	var gone []Member
+	var since time.Duration
+	before := 0 // survivors before us
+	for i, m := range r.view.Members {
+		switch {
+		case r.watch.removable(r, m.MemberID):
+			gone = append(gone, m)
+			since = max(since, r.watch.seen[m.MemberID].still+r.timeout())
+		case i < r.index:
+			before++
+		}
+	}
+	if len(gone) == 0 || r.watch.observed < since+time.Duration(before)*turn {
+		return false
+	}
+	if r.watch.removable(r, r.view.Learner.MemberID) {
+		gone = append(gone, r.view.Learner)
+	}
+	r.ask(r.view.without(func(id MemberID) bool {
+		return slices.ContainsFunc(gone, func(m Member) bool { return m.MemberID == id })
+	}), gone)
+	return true
+}
+
+// dropLearner gives a learner up that is dead, or has made no progress for long.
+func (r *Replica) dropLearner() {
+	l := r.view.Learner
+	dead := r.watch.removable(r, l.MemberID)
+	if !dead && r.now.Sub(r.teach.progressAt) <= learnerPatience {
+		return
+	}
+	r.teach.fact = false
+	var gone []Member
+	if dead {
+		gone = []Member{l}
+	} else if s := r.watch.seen[l.MemberID]; s != nil {
+		s.dropped = r.now
+	}
+	r.ask(r.view.without(func(m MemberID) bool { return m == l.MemberID }), gone)
+}
+
+// pickLearner takes in a registered server, if the chain wants one: those that were given up before come last.
+func (r *Replica) pickLearner() {
+	if r.view.Target > 0 && len(r.view.Members) >= r.view.Target || r.leave.wanted {
+		return
+	}
+	waiting := slices.DeleteFunc(r.watch.byOrder(), func(s *sighting) bool {
+		return r.view.HasNode(s.Node) || s.Leaving || s.Rules < r.view.Rules || !r.watch.fresh(r, s.MemberID)
+	})
+	if len(waiting) == 0 {
+		return
+	}
+	slices.SortStableFunc(waiting, func(a, b *sighting) int { return cmp.Compare(a.dropped, b.dropped) })
+	next := r.view.View
+	next.Learner = waiting[0].Member
+	r.ask(next, nil)
+}
+
+// sweep deletes a registration that nobody has written for an hour and no view names.
+func (r *Replica) sweep() {
+	if !r.isHead() || r.change.deleting {
+		return
+	}
+	for _, s := range r.watch.byOrder() {
+		if _, named := r.view.Find(s.MemberID); !named && r.watch.observed-s.still >= sweepAfter {
+			r.delete(s.Registered)
+			return
+		}
+	}
+}
+
+// delete asks for a registration to be deleted.
+func (r *Replica) delete(reg Registered) {
+	r.change.deleting = true
+	r.out.Ask = append(r.out.Ask, AskDelete{reg})
+}
+
+func (r *Replica) coordDeleted(in CoordDeleted) {
+	r.change.deleting = false
+	r.watch.listDue = true
+	if in.Member == r.self.MemberID && r.leave.deleting {
+		r.leave.deleted(r, in.Outcome)
+	}
+}

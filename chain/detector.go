@@ -1,0 +1,241 @@
+package chain
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// sweepAfter is how long a registration outside the view may stand still before it is swept.
+const sweepAfter = time.Hour
+
+// detector watches the coordinator: the view, and whose registration stands still.
+type detector struct {
+	// observed is how long we have watched, counted only while our own heartbeats succeed and we are not suspended: an
+	// outage of the coordinator makes nobody look dead.
+	observed time.Duration
+	tickedAt Time
+	polledAt Time
+
+	seen   map[MemberID]*sighting
+	orders uint64
+
+	// viewSession is the coordinator session that has read the view we are in: what it does not list now is gone, not
+	// merely unknown to it yet.
+	viewSession uint64
+	learnSince  Time // when the present learner became one
+
+	viewDue, listDue bool
+	viewSync         bool // the next view asked for is to be the newest
+	syncing          bool // the one in flight is
+	viewBusy         bool
+	listBusy         bool
+}
+
+// sighting is a registration as last listed.
+type sighting struct {
+	Registered
+	order   uint64        // of first sight
+	missing bool          // it was not in the last list, though the view names it
+	still   time.Duration // observed, when the version last changed or the record was first missing
+	at      Time          // the same moment by the clock
+	dropped Time          // when it was last given up as learner; zero for never
+}
+
+func (d *detector) init() { d.seen = make(map[MemberID]*sighting) }
+
+// tick counts time and asks for news when it is time again.
+func (d *detector) tick(r *Replica) {
+	passed := r.now.Sub(d.tickedAt)
+	if d.tickedAt != 0 && passed <= r.timeout()/2 && r.reg.reachable(r) {
+		d.observed += passed
+	}
+	d.tickedAt = r.now
+	if r.now.Sub(d.polledAt) >= r.heartbeatEvery() {
+		d.polledAt = r.now
+		d.viewDue, d.listDue = true, true
+	}
+}
+
+// adopted notes a new view, read by that session; zero where we made it ourselves.
+func (d *detector) adopted(r *Replica, session uint64) {
+	d.viewSession = session
+	if r.view.Learner.MemberID != (MemberID{}) {
+		d.learnSince = r.now
+	}
+}
+
+// removable tells whether a member may be removed: its registration has stood still for T, or been gone for T, so that its lease
+// has ended. A dead predecessor of our own, on this boot and behind an address that we have bound ourselves, may go at
+// once.
+func (d *detector) removable(r *Replica, m MemberID) bool {
+	s := d.seen[m]
+	if s == nil || m == r.self.MemberID {
+		return false
+	}
+	if m.Node == r.self.Node && !s.missing && r.cfg.Boot != "" && s.Boot == r.cfg.Boot && s.Address == r.self.Address {
+		return true
+	}
+	return d.observed-s.still >= r.timeout()
+}
+
+// fresh tells whether a registration has moved lately.
+func (d *detector) fresh(r *Replica, m MemberID) bool {
+	s := d.seen[m]
+	return s != nil && !s.missing && d.observed-s.still < r.timeout()*3/4
+}
+
+// deletions are the registrations of those members that still have one.
+func (d *detector) deletions(members []Member) []Registered {
+	var regs []Registered
+	for _, m := range members {
+		if s := d.seen[m.MemberID]; s != nil && !s.missing {
+			regs = append(regs, s.Registered)
+		}
+	}
+	return regs
+}
+
+// byOrder is all registrations listed, in the order of first sight.
+func (d *detector) byOrder() []*sighting {
+	all := make([]*sighting, 0, len(d.seen))
+	for _, s := range d.seen {
+		if !s.missing {
+			all = append(all, s)
+		}
+	}
+	slices.SortFunc(all, func(a, b *sighting) int { return cmp.Compare(a.order, b.order) })
+	return all
+}
+
+// coordList takes a list of all registrations.
+func (r *Replica) coordList(in CoordList) {
+	d := &r.watch
+	d.listBusy = false
+	if in.Outcome != OutcomeOK {
+		return
+	}
+	listed := make(map[MemberID]bool, len(in.Registered))
+	for _, reg := range in.Registered {
+		listed[reg.MemberID] = true
+		s := d.seen[reg.MemberID]
+		if s == nil {
+			d.orders++
+			s = &sighting{order: d.orders, still: d.observed, at: r.now}
+			d.seen[reg.MemberID] = s
+		} else if s.missing || s.Version != reg.Version {
+			s.missing, s.still, s.at = false, d.observed, r.now
+		}
+		s.Registered = reg
+	}
+	for id := range d.seen {
+		if _, named := r.view.Find(id); !named && !listed[id] {
+			delete(d.seen, id)
+		}
+	}
+	if in.Session == d.viewSession && in.Session != 0 {
+		for _, m := range append(slices.Clone(r.view.Members), r.view.Learner) {
+			if m.MemberID != (MemberID{}) && !listed[m.MemberID] {
+				d.miss(r, m)
+			}
+		}
+	}
+	r.reg.listed(r, in.Registered)
+}
+
+// miss notes that a registration that the view names is gone.
+func (d *detector) miss(r *Replica, m Member) {
+	s := d.seen[m.MemberID]
+	if s == nil {
+		d.orders++
+		s = &sighting{order: d.orders, Registered: Registered{Registration: Registration{Member: m}}}
+		d.seen[m.MemberID] = s
+	} else if s.missing {
+		return
+	}
+	s.missing, s.still, s.at = true, d.observed, r.now
+}
+
+// sinceTrouble is how long the cause of a change of the view had lasted: since the last sign of life of a removed member, since a
+// learner began.
+func (d *detector) sinceTrouble(old, v View, r *Replica) time.Duration {
+	for _, m := range old.Members {
+		if s := d.seen[m.MemberID]; s != nil && v.Index(m.MemberID) < 0 {
+			return r.now.Sub(s.at)
+		}
+	}
+	if l := old.Learner.MemberID; l != (MemberID{}) && v.Index(l) >= 0 && d.learnSince != 0 {
+		return r.now.Sub(d.learnSince)
+	}
+	return 0
+}
+
+// flushReads asks the coordinator for what is due.
+func (r *Replica) flushReads() {
+	d := &r.watch
+	if d.viewDue && !d.viewBusy {
+		d.viewDue, d.viewBusy, d.syncing, d.viewSync = false, true, d.viewSync || r.view.Epoch == 0, false
+		r.out.Ask = append(r.out.Ask, AskView{Sync: d.syncing})
+	}
+	if d.listDue && !d.listBusy {
+		d.listDue, d.listBusy = false, true
+		r.out.Ask = append(r.out.Ask, AskList{})
+	}
+}
+
+// coordView takes the view as the coordinator has it.
+func (r *Replica) coordView(in CoordView) {
+	d := &r.watch
+	d.viewBusy = false
+	switch {
+	case in.Outcome == OutcomeUnknown || in.Outcome == OutcomeConflict:
+		return
+	case in.Outcome == OutcomeMissing && r.view.Chain == 0:
+		r.change.create = d.syncing
+		return
+	case in.Outcome == OutcomeMissing:
+		r.chainLost("the coordinator has no view of chain " + r.view.Chain.String())
+		return
+	case r.view.Chain != 0 && in.Chain != r.view.Chain:
+		if r.isMember() || r.log.last() != (Position{}) {
+			r.chainLost("the coordinator has another chain, " + in.Chain.String() + ", than ours, " + r.view.Chain.String())
+			return
+		}
+		r.view = Recorded{Version: -1} // we hold nothing: the new chain is as good as the old one
+	case in.Epoch < r.view.Epoch:
+		r.chainLost("the coordinator has an older view than ours")
+		return
+	}
+	r.lost = lostChain{}
+	r.adopt(in.Recorded, in.Session)
+	if in.Epoch == r.view.Epoch {
+		r.view.Version, d.viewSession = in.Version, in.Session
+	}
+	r.reg.judge(r)
+}
+
+// lostChain is the chain that we knew, gone from the coordinator.
+type lostChain struct{ since Time }
+
+// chainLost stops serving, looks again for T, and then ends the server: what it holds may be all that is left.
+func (r *Replica) chainLost(why string) {
+	if !r.watch.syncing { // perhaps only an old answer
+		r.watch.viewDue, r.watch.viewSync = true, true
+		return
+	}
+	if r.lost.since == 0 {
+		r.lost.since = max(r.now, 1)
+		r.restartBarrier()
+	}
+	if r.now.Sub(r.lost.since) > r.timeout() {
+		r.halt("%s; this server knew epoch %d and stops rather than join another history (see `table-server recover`)", why, r.view.Epoch)
+	}
+	r.watch.viewSync = true
+}
+
+// tickLostChain looks again.
+func (r *Replica) tickLostChain() {
+	if r.lost.since != 0 {
+		r.watch.viewDue, r.watch.viewSync = true, true
+	}
+}

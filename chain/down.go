@@ -1,0 +1,131 @@
+package chain
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	// appendBytes is about the most that one Append carries.
+	appendBytes = 1 << 20
+	// downWindowBytes is the most that is under way to the successor.
+	downWindowBytes = 16 << 20
+	// helloEvery is how often a Hello is repeated.
+	helloEvery = 100 * time.Millisecond
+)
+
+// downstream is our side of the link to the successor: the next member, or the learner of a tail.
+type downstream struct {
+	link    uint64 // of the last Hello; rises for the life of the replica
+	up      bool   // Welcome has come for link
+	helloAt Time   // when the last Hello went out; zero: it is due
+
+	sent      Position // end of what was sent on this link
+	received  Seq      // end of what has arrived, as told in this epoch
+	durable   Seq      // what the successor acknowledged as durable in this epoch
+	stable    Seq      // last told
+	committed Seq      // last told
+}
+
+// restart begins a new epoch: nothing told in another one counts.
+func (d *downstream) restart(r *Replica) { *d = downstream{link: d.link} }
+
+// relink begins a new link in the same epoch. What was acknowledged stays acknowledged.
+func (d *downstream) relink() {
+	d.up, d.helloAt = false, 0
+}
+
+// flushDown sends the successor what it has not been sent.
+func (r *Replica) flushDown() {
+	to, ok := r.view.successor(r.self.MemberID)
+	if !ok {
+		return
+	}
+	d := &r.down
+	if !d.up {
+		if d.helloAt == 0 || r.now.Sub(d.helloAt) >= helloEvery {
+			if d.helloAt == 0 {
+				d.link++
+			}
+			d.helloAt = max(r.now, 1)
+			r.sendTo(to, Hello{Link: d.link})
+		}
+		return
+	}
+	if x := r.teach.transfer; x != nil && x.sent == 0 {
+		return // the learner cannot place entries before the first chunk
+	}
+	stable := r.stable()
+	for d.sent.Seq < r.log.last().Seq && r.log.bytesAfter(d.received)-r.log.bytesAfter(d.sent.Seq) < downWindowBytes {
+		from := r.log.after(d.sent.Seq)
+		upto, size := from, 0
+		for upto < len(r.log.entries) && (upto == from || size < appendBytes) {
+			size += r.log.entries[upto].bytes()
+			upto++
+		}
+		r.tell(to, d.sent, slices.Clone(r.log.entries[from:upto]), stable)
+		d.sent = r.log.entries[upto-1].Position()
+	}
+	if stable > d.stable || r.committed > d.committed && r.isTail() {
+		r.tell(to, d.sent, nil, stable)
+	}
+}
+
+func (r *Replica) tell(to Member, prev Position, entries []Entry, stable Seq) {
+	r.down.stable, r.down.committed = stable, r.committed
+	r.sendTo(to, Append{Link: r.down.link, Prev: prev, Entries: entries, Stable: stable, Committed: r.committed})
+}
+
+// welcome goes on where the successor is.
+func (r *Replica) welcome(from MemberID, m Welcome) {
+	to, ok := r.view.successor(r.self.MemberID)
+	if !ok || to.MemberID != from || m.Link != r.down.link || r.down.up {
+		return
+	}
+	d := &r.down
+	if r.isTail() {
+		if !r.resume(m) {
+			return // a snapshot begins; it opens the link
+		}
+	} else if !r.log.holds(m.Last) {
+		// Its last entry did not pass through us: it has lost data, or is not what it says.
+		r.evict(to, "its log ends at "+m.Last.String()+", which is not in the log of its predecessor")
+		return
+	}
+	d.up, d.sent, d.received = true, m.Last, m.Last.Seq
+	d.stable, d.committed = 0, 0 // to be told again, also without traffic
+}
+
+// ack takes the marks of the successor.
+func (r *Replica) ack(from MemberID, m Ack) {
+	to, ok := r.view.successor(r.self.MemberID)
+	if !ok || to.MemberID != from || m.Link != r.down.link {
+		return
+	}
+	last := r.log.last().Seq
+	d := &r.down
+	if rec := min(m.Received, last); rec > d.received || min(m.Durable, last) > d.durable {
+		r.teach.progressAt = r.now
+	}
+	d.received = max(d.received, min(m.Received, last))
+	d.durable = max(d.durable, min(m.Durable, last))
+	if r.isTail() {
+		return // a learner commits nothing
+	}
+	r.commit(m.Committed)
+}
+
+// linkReset begins anew with a peer to whom messages may have been lost.
+func (r *Replica) linkReset(peer MemberID) {
+	if to, ok := r.view.successor(r.self.MemberID); ok && to.MemberID == peer {
+		r.down.relink()
+	}
+	if from, ok := r.view.predecessor(r.self.MemberID); ok && from.MemberID == peer {
+		r.up.ackDue = true
+		r.learn.ackDue = true
+	}
+	if r.isMember() && r.view.Head().MemberID == peer {
+		r.restartRequests()
+		r.restartBarrier()
+	}
+}

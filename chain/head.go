@@ -1,0 +1,142 @@
+package chain
+
+import "math"
+
+// headship is what the head knows beside its log.
+type headship struct {
+	takeover Seq  // our no-op; commands are numbered only after it has committed. Zero for the first head of a chain
+	ready    bool // it has
+	streams  map[MemberID]*stream
+	growth   []growth // of entries numbered and not yet applied, in order
+	growing  int64    // their sum, in bytes
+}
+
+// stream is one server's requests, as far as the head has taken them.
+type stream struct {
+	number uint64
+	next   uint64 // index of the proposal expected next; math.MaxUint64 once one was refused as busy
+}
+
+type growth struct {
+	seq   Seq
+	bytes int64
+}
+
+// reset forgets the streams: in a new epoch they start anew.
+func (h *headship) reset() { h.streams = make(map[MemberID]*stream) }
+
+// takeOver makes us head: our first entry is a no-op behind every number that the lost head may have handed out, and no command is
+// numbered before it has committed (design.md, section 2, Seq).
+//
+// A lost head has at most MaxUncommitted entries beyond what it knows to be committed, all of which is in our log.
+func (r *Replica) takeOver(old View) {
+	h := &r.head
+	h.growth, h.growing = nil, 0
+	last := r.log.last().Seq
+	for i := r.log.after(r.applied); i < len(r.log.entries); i++ {
+		h.grow(r.log.entries[i].Seq, r.growthOf(r.log.entries[i].Command))
+	}
+	if old.Chain != r.view.Chain && r.view.Chain == r.cfg.NewChain {
+		h.takeover, h.ready = 0, true // we made this chain just now: nobody has numbered anything in it
+		return
+	}
+	h.takeover, h.ready = last+1+MaxUncommitted, false
+	r.number(Entry{Kind: KindTakeover, Skipped: last + 1}, h.takeover)
+}
+
+// number appends an entry of ours.
+func (r *Replica) number(e Entry, seq Seq) Seq {
+	e.Seq, e.Epoch = seq, r.view.Epoch
+	if r.cfg.Encode != nil {
+		e.Encoded = r.cfg.Encode(&e)
+	}
+	r.push(e)
+	return seq
+}
+
+// headCommitted notes that the takeover has committed.
+func (r *Replica) headCommitted() {
+	if !r.head.ready && r.committed >= r.head.takeover {
+		r.head.ready = true
+	}
+}
+
+// room tells whether the head may number another entry: it has taken over, stays, and its window is not full.
+func (r *Replica) room() bool {
+	return r.isHead() && r.head.ready && !r.leave.wanted && r.lost.since == 0 &&
+		len(r.log.entries)-r.log.after(r.committed) < MaxUncommitted &&
+		r.log.bytesAfter(r.committed) < MaxUncommittedBytes
+}
+
+// admit numbers a request, or says why not.
+func (r *Replica) admit(p *Proposal) (Seq, Refusal) {
+	if !r.room() {
+		return 0, RefuseBusy
+	}
+	if p.Request.Session != 0 && p.Request.Number >= p.DoneBelow && p.Request.Number-p.DoneBelow >= MaxSessionResults {
+		return 0, RefuseSession
+	}
+	grow := r.growthOf(p.Command)
+	if r.cfg.MaxMemory > 0 && grow > 0 && r.bytes+r.head.growing+grow > r.cfg.MaxMemory {
+		return 0, RefuseMemory
+	}
+	seq := r.number(Entry{
+		Kind: p.Kind, Request: p.Request, DoneBelow: p.DoneBelow, Command: p.Command, Tag: p.Tag,
+	}, r.log.last().Seq+1)
+	r.head.grow(seq, grow)
+	return seq, RefuseNone
+}
+
+func (r *Replica) growthOf(command []byte) int64 {
+	if r.cfg.Growth == nil || len(command) == 0 {
+		return 0
+	}
+	return r.cfg.Growth(command)
+}
+
+func (h *headship) grow(seq Seq, bytes int64) {
+	if bytes > 0 {
+		h.growth = append(h.growth, growth{seq, bytes})
+		h.growing += bytes
+	}
+}
+
+// applied forgets growth that the size of the table includes by now.
+func (h *headship) applied(seq Seq) {
+	n := 0
+	for n < len(h.growth) && h.growth[n].seq <= seq {
+		h.growing -= h.growth[n].bytes
+		n++
+	}
+	if h.growth = h.growth[n:]; len(h.growth) == 0 {
+		h.growth = nil
+	}
+}
+
+// propose takes requests of another server, in the order of its stream.
+func (r *Replica) propose(from MemberID, m Propose) {
+	to, ok := r.view.Find(from)
+	if !ok || !r.isHead() {
+		return
+	}
+	s := r.head.streams[from]
+	if s == nil || m.Stream > s.number {
+		s = &stream{number: m.Stream}
+		r.head.streams[from] = s
+	}
+	if m.Stream < s.number || m.First != s.next {
+		return
+	}
+	for i := range m.Proposals {
+		p := &m.Proposals[i]
+		seq, refuse := r.admit(p)
+		if refuse != RefuseNone || p.WantSeq {
+			r.sendTo(to, Proposed{Stream: m.Stream, Index: s.next, Seq: seq, Refuse: refuse})
+		}
+		if refuse == RefuseBusy {
+			s.next = math.MaxUint64 // what follows must not overtake it
+			return
+		}
+		s.next++
+	}
+}

@@ -1,0 +1,97 @@
+package chain
+
+// learner is our side of being taught by a tail (design.md, section 5, "A server joins").
+type learner struct {
+	// from is the tail that we last began to learn from. What we acknowledged to it we never drop, whatever happens to
+	// the link; only another one makes us forget again.
+	from    MemberID
+	staging *staging // the snapshot that is coming in; nil for none
+	ackDue  bool     // tell the tail which chunk we need
+}
+
+// staging is a state that is not whole yet. Until it is, log and table stay what they were.
+type staging struct {
+	transfer  uint64
+	base      Position // the snapshot contains everything up to here
+	next      uint64   // chunk that we need
+	log       entryLog // behind base; came between the chunks
+	committed Seq
+}
+
+// forget drops what we do not know to be committed, once, before we learn from a tail that has not taught us. It is the only
+// place where a replica forgets anything.
+func (r *Replica) forget(from MemberID) {
+	r.learn.from, r.learn.staging = from, nil
+	r.log.truncate(r.committed)
+	end := r.log.last()
+	r.durable = min(r.durable, end.Seq)
+	r.out.Truncate = &end
+	kept := r.out.Append[:0]
+	for _, e := range r.out.Append {
+		if e.Seq <= end.Seq {
+			kept = append(kept, e)
+		}
+	}
+	r.out.Append = kept
+	r.forgetNumbers(end.Seq)
+}
+
+// snapshot takes a chunk.
+func (r *Replica) snapshot(from MemberID, m Snapshot) {
+	if !r.learning || from != r.view.Tail().MemberID || m.Link != r.up.link || r.learn.from != from {
+		return
+	}
+	s := r.learn.staging
+	if s == nil || s.transfer != m.Transfer {
+		if m.Index != 0 {
+			return
+		}
+		s = &staging{transfer: m.Transfer, base: m.Base, log: entryLog{base: m.Base}, committed: m.Base.Seq}
+		r.learn.staging = s
+	}
+	r.learn.ackDue = true
+	if m.Index != s.next {
+		return
+	}
+	s.next++
+	r.out.Restore = append(r.out.Restore, m)
+}
+
+// restored puts the new state in the place of the old one.
+func (r *Replica) restored(in Restored) {
+	s := r.learn.staging
+	if s == nil || s.transfer != in.Transfer {
+		return
+	}
+	r.learn.staging = nil
+	if in.Err != nil {
+		r.out.News = append(r.out.News, News{Text: "snapshot refused", Cause: in.Err.Error(), View: r.view.View})
+		r.out.Close = append(r.out.Close, r.learn.from)
+		return
+	}
+	r.log = s.log
+	r.forgetNumbers(0) // what we numbered before may be in the table, where we do not see it
+	r.applying, r.applied, r.bytes = s.base.Seq, s.base.Seq, in.Bytes
+	r.committed = s.base.Seq
+	raise(&r.gate.last, uint64(s.base.Seq))
+	raise(&r.gate.applied, uint64(s.base.Seq))
+	r.durable = s.base.Seq // the table itself is durable before it is whole
+	if r.cfg.Self.Durable {
+		r.out.Append = append(r.out.Append, s.log.entries...)
+	} else {
+		r.durable = s.log.last().Seq
+	}
+	r.commit(s.committed)
+	r.up.ackDue = true
+}
+
+// flushLearning tells the tail which chunk we need next.
+func (r *Replica) flushLearning() {
+	if !r.learn.ackDue {
+		return
+	}
+	r.learn.ackDue = false
+	if s := r.learn.staging; s != nil && r.learning && r.up.link != 0 {
+		r.sendTo(r.view.Tail(), SnapshotAck{Link: r.up.link, Transfer: s.transfer, Next: s.next})
+	}
+}

@@ -1,0 +1,140 @@
+package chain
+
+import "time"
+
+// evictedPause is how long a server that was evicted waits before it registers again.
+const evictedPause = 10 * time.Second
+
+// registration is our record at the coordinator. Its version is our heartbeat, and each success of writing it our lease.
+type registration struct {
+	registered bool
+	version    int64
+	inFlight   bool
+	leaving    bool // the request in flight says that we leave
+	sentAt     Time // of the last request
+	confirmed  Time // when the last success came
+	unsure     bool // the version may not be what we think: a list will tell
+	judging    bool // the record is gone; the view will tell whether we were evicted
+	notBefore  Time // of registering anew
+	leaseUntil Time
+}
+
+// heartbeatEvery is how often the registration is written.
+func (r *Replica) heartbeatEvery() time.Duration { return r.timeout() / 4 }
+
+// reachable tells whether the coordinator has lately taken our heartbeats.
+func (g *registration) reachable(r *Replica) bool {
+	return g.registered && r.now.Sub(g.confirmed) <= r.timeout()*3/4
+}
+
+// flushRegistration registers, or writes the next heartbeat.
+func (r *Replica) flushRegistration() {
+	g := &r.reg
+	switch {
+	case g.inFlight || r.leave.done || r.lost.since != 0:
+	case !g.registered:
+		if g.judging || r.now < g.notBefore || r.leave.wanted {
+			return
+		}
+		r.newIncarnation()
+		g.inFlight, g.sentAt = true, r.now
+		r.out.Ask = append(r.out.Ask, AskRegister{r.describe()})
+	case !g.unsure && (r.now.Sub(g.sentAt) >= r.heartbeatEvery() || r.leave.wanted && !r.leave.announced):
+		g.inFlight, g.sentAt, g.leaving = true, r.now, r.leave.wanted
+		r.out.Ask = append(r.out.Ask, AskHeartbeat{Registered{r.describe(), g.version}})
+	}
+}
+
+// describe is what we say of ourselves.
+func (r *Replica) describe() Registration {
+	reg := Registration{Member: r.self, Protocol: Protocol, Rules: Rules, Boot: r.cfg.Boot, Leaving: r.leave.wanted}
+	if r.complete() {
+		reg.Last = r.log.last()
+	}
+	reg.Silent = r.silent()
+	return reg
+}
+
+// complete tells whether our log holds all that we ever acknowledged.
+func (r *Replica) complete() bool {
+	return r.isMember() || r.cfg.Recovered == nil || r.cfg.Recovered.Complete
+}
+
+// newIncarnation makes us a member of nothing, until a view names what we are now.
+func (r *Replica) newIncarnation() {
+	r.self.Incarnation++
+	r.index, r.learning = -1, false
+	r.up, r.learn.staging = upstream{}, nil
+	r.down.restart(r)
+	r.endTransfer()
+	r.teach = teacher{transfers: r.teach.transfers}
+	r.change = change{}
+	r.restartBarrier()
+}
+
+// coordRegistered takes the answer to a heartbeat.
+func (r *Replica) coordRegistered(in CoordRegistered) {
+	g := &r.reg
+	if in.Member != r.self.MemberID {
+		return
+	}
+	g.inFlight = false
+	switch {
+	case in.Outcome == OutcomeOK:
+		g.registered, g.version, g.unsure, g.confirmed = true, in.Version, false, r.now
+		// Whoever wants to remove us must see the record stand still for T after this write.
+		g.leaseUntil = max(g.leaseUntil, in.Sent.Add(r.timeout()*8/10))
+		r.leave.announced = r.leave.announced || g.leaving
+		r.watch.viewDue, r.watch.listDue = true, true
+	case !g.registered:
+		g.notBefore = r.now.Add(r.heartbeatEvery()) // perhaps it exists: the next try has a number of its own
+	case in.Outcome == OutcomeMissing:
+		g.gone(r, r.now)
+		g.judging = true
+		r.watch.viewDue, r.watch.viewSync = true, true
+	default:
+		g.unsure, r.watch.listDue = true, true
+	}
+}
+
+// gone notes that the record is no more: nobody can be sure any longer that we are a member.
+func (g *registration) gone(r *Replica, notBefore Time) {
+	g.registered, g.leaseUntil, g.unsure, g.notBefore = false, 0, false, notBefore
+	r.publishLease()
+}
+
+// judge decides, with the newest view, whether we were evicted or only removed with the view.
+func (g *registration) judge(r *Replica) {
+	if !g.judging {
+		return
+	}
+	g.judging, g.notBefore = false, r.now
+	if _, ok := r.view.Find(r.self.MemberID); ok {
+		g.notBefore = r.now.Add(evictedPause)
+	}
+}
+
+// listed learns the version of our record from a list, where we were not sure of it.
+func (g *registration) listed(r *Replica, regs []Registered) {
+	if !g.unsure || g.inFlight {
+		return
+	}
+	g.unsure = false
+	for _, reg := range regs {
+		if reg.MemberID == r.self.MemberID {
+			g.version = max(g.version, reg.Version)
+		}
+	}
+	g.sentAt = 0 // try at once: only the answer to a heartbeat proves anything
+}
+
+// publishLease lets connections read, or stops them.
+func (r *Replica) publishLease() {
+	until := Time(0)
+	if r.isMember() && r.reg.registered && !r.cfg.NoLeases && !r.leave.leaseGiven && r.lost.since == 0 {
+		until = r.reg.leaseUntil
+	}
+	if Time(r.gate.lease.Load()) != until {
+		r.gate.lease.Store(int64(until))
+	}
+}

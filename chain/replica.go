@@ -1,0 +1,320 @@
+package chain
+
+import (
+	"fmt"
+	"time"
+)
+
+// Replica is one server's part in a chain. It is not safe for concurrent use, but for its Gate.
+//
+// Step changes state; Ready turns what has changed into messages and other work. Whatever can be sent again is derived
+// from state, never queued: so acknowledgements of many entries become one, and a new link or view starts from
+// what is true now.
+type Replica struct {
+	cfg  Config
+	now  Time
+	gate *Gate
+	out  Ready // being filled for the next Ready
+
+	// Who we are. index is our place in view, or -1; learning: the view names us its learner.
+	self     Member
+	view     Recorded // adopted; epochs never go back
+	index    int
+	learning bool
+
+	// The log and its marks: applied <= committed <= stable() <= last.
+	log       entryLog
+	committed Seq
+	applying  Seq // handed out in Ready.Apply
+	applied   Seq
+	durable   Seq   // our own log is durable up to here
+	bytes     int64 // size of the table
+
+	up    upstream   // from our predecessor
+	down  downstream // to our successor
+	learn learner    // what we are being taught
+	teach teacher    // whom we teach, as tail
+
+	head    headship
+	req     requests
+	barrier barriers
+
+	reg    registration
+	watch  detector
+	change change
+	ping   pings
+	leave  leaving
+	lost   lostChain
+	probe  probes
+}
+
+// New makes a replica that is in no chain. It registers with the first Tick.
+func New(cfg Config) (*Replica, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.MaxPending == 0 {
+		cfg.MaxPending = 65_536
+	}
+	r := &Replica{cfg: cfg, gate: new(Gate), self: cfg.Self, index: -1}
+	r.view.Version = -1
+	r.req.init()
+	r.watch.init()
+	r.head.reset()
+	if rec := cfg.Recovered; rec != nil {
+		r.recover(rec)
+	}
+	return r, nil
+}
+
+// recover takes up the state of a former life. It is a member of nothing.
+func (r *Replica) recover(rec *Recovered) {
+	r.view.Chain, r.view.Epoch = rec.Chain, rec.Epoch
+	r.log.base = rec.Base
+	r.committed, r.applying, r.applied = rec.Base.Seq, rec.Base.Seq, rec.Base.Seq
+	r.bytes = rec.Table
+	raise(&r.gate.applied, uint64(r.applied))
+	raise(&r.gate.last, uint64(r.applied))
+	for _, e := range rec.Log {
+		r.touch(&e)
+		r.log.push(e)
+	}
+	r.durable = r.log.last().Seq
+	r.commit(rec.Committed)
+}
+
+// Step takes in one thing that happened at now, which must not be earlier than that of the step before.
+func (r *Replica) Step(now Time, in Input) {
+	r.now = max(r.now, now)
+	switch in := in.(type) {
+	case Tick:
+		r.tick()
+	case Received:
+		r.receive(in.Envelope)
+	case LinkReset:
+		r.linkReset(in.Peer)
+	case Request:
+		r.request(in)
+	case ReadBarrier:
+		r.readBarrier(in.ID)
+	case Cancel:
+		r.cancel(in.ID)
+	case Persisted:
+		r.persisted(in.Position)
+	case Applied:
+		r.tableApplied(in)
+	case Chunk:
+		r.chunk(in)
+	case Restored:
+		r.restored(in)
+	case ProbeDone:
+		r.probeDone(in)
+	case Leave:
+		r.leave.wanted = true
+	case CoordRegistered:
+		r.coordRegistered(in)
+	case CoordView:
+		r.coordView(in)
+	case CoordList:
+		r.coordList(in)
+	case CoordChanged:
+		r.coordChanged(in)
+	case CoordDeleted:
+		r.coordDeleted(in)
+	case CoordNews:
+		r.watch.viewDue, r.watch.listDue = true, true
+	default:
+		panic(fmt.Sprintf("chain: step: unknown input %T", in))
+	}
+}
+
+// Ready is all that is to be done because of the steps so far. Call it until it is Empty.
+func (r *Replica) Ready() Ready {
+	r.flushRequests()
+	r.flushBarrier()
+	r.advance()
+	r.flushApply()
+	r.flushTeaching()
+	r.flushDown()
+	r.flushLearning()
+	r.flushUp()
+	r.flushCoordinator()
+	r.publishLease()
+	r.compact()
+	out := r.out
+	r.out = Ready{}
+	return out
+}
+
+// Gate is what connections may read of the replica, concurrently.
+func (r *Replica) Gate() *Gate { return r.gate }
+
+// tick lets time pass.
+func (r *Replica) tick() {
+	r.watch.tick(r)
+	r.tickPings()
+	r.tickRequests()
+	r.tickBarrier()
+	r.tickLostChain()
+}
+
+// timeout is T.
+func (r *Replica) timeout() time.Duration { return r.cfg.SessionTimeout }
+
+func (r *Replica) isMember() bool { return r.index >= 0 }
+func (r *Replica) isHead() bool   { return r.index == 0 }
+func (r *Replica) isTail() bool   { return r.index >= 0 && r.index == len(r.view.Members)-1 }
+
+// receive takes a message in, if it is for us, here and now.
+func (r *Replica) receive(env Envelope) {
+	if env.Chain != r.view.Chain || r.view.Chain == 0 || env.To != r.self.MemberID || env.Epoch != r.view.Epoch {
+		r.stale(env)
+		return
+	}
+	switch m := env.Message.(type) {
+	case Hello:
+		r.hello(env.From, m)
+	case Welcome:
+		r.welcome(env.From, m)
+	case Append:
+		r.appendEntries(env.From, m)
+	case Ack:
+		r.ack(env.From, m)
+	case Snapshot:
+		r.snapshot(env.From, m)
+	case SnapshotAck:
+		r.snapshotAck(env.From, m)
+	case Propose:
+		r.propose(env.From, m)
+	case Proposed:
+		r.proposed(env.From, m)
+	case Barrier:
+		r.barrierAsked(env.From, m)
+	case Ping:
+		r.pinged(env.From, m)
+	case Stale:
+		// Of our own epoch: it says that we wrote to an incarnation that is gone. The view will tell.
+		r.watch.viewDue = true
+	}
+}
+
+// stale drops a message of another epoch, chain or receiver. Who is behind reads the view.
+func (r *Replica) stale(env Envelope) {
+	if env.Chain == r.view.Chain && env.Epoch > r.view.Epoch {
+		r.watch.viewDue = true
+	}
+	if _, ok := env.Message.(Stale); ok {
+		if m := env.Message.(Stale); env.Chain == r.view.Chain && m.Epoch > r.view.Epoch {
+			r.watch.viewDue = true
+		}
+		return
+	}
+	if env.Chain == r.view.Chain && env.Epoch < r.view.Epoch {
+		if to, ok := r.view.Find(env.From); ok {
+			r.sendTo(to, Stale{Epoch: r.view.Epoch})
+		}
+	}
+}
+
+// sendTo queues a message.
+func (r *Replica) sendTo(to Member, m Message) {
+	r.out.Send = append(r.out.Send, Envelope{
+		Chain: r.view.Chain, Epoch: r.view.Epoch, From: r.self.MemberID, To: to.MemberID, Address: to.Address, Message: m,
+	})
+}
+
+// adopt takes a newer view. Everything that belonged to the old epoch ends here.
+func (r *Replica) adopt(v Recorded, session uint64) {
+	if v.Epoch <= r.view.Epoch {
+		return
+	}
+	old, wasIndex := r.view, r.index
+	r.view = v
+	r.index = v.Index(r.self.MemberID)
+	r.learning = r.self.Incarnation > 0 && v.Learner.MemberID == r.self.MemberID
+	r.news(old.View)
+
+	r.up = upstream{}
+	r.down.restart(r)
+	r.teach.restart(r, old.View)
+	r.watch.adopted(r, session)
+	r.change = change{}
+	r.ping.restart(r)
+	r.probe = probes{}
+	r.head.reset()
+
+	switch {
+	case r.isHead() && wasIndex != 0:
+		r.takeOver(old.View)
+	case r.isHead():
+		r.head.ready = r.committed >= r.head.takeover
+	case !r.isMember() && wasIndex >= 0:
+		// Whoever removed us deleted the registration with the same stroke; our log stays as it is until a tail
+		// begins to teach us.
+		r.reg.gone(r, 0)
+	}
+	if !r.learning {
+		r.learn.staging = nil
+	}
+	r.restartRequests()
+	r.restartBarrier()
+	r.publishLease()
+}
+
+// news tells of a change of the view.
+func (r *Replica) news(old View) {
+	n := News{Text: "view changed", View: r.view.View, Cause: causeOf(old, r.view.View)}
+	if n.Took = r.watch.sinceTrouble(old, r.view.View, r); n.Took < 0 {
+		n.Took = 0
+	}
+	r.out.News = append(r.out.News, n)
+}
+
+// causeOf says in words what made old into v.
+func causeOf(old, v View) string {
+	if old.Chain != v.Chain {
+		if len(old.Members) == 0 {
+			if v.Epoch == 1 {
+				return "new chain"
+			}
+			return "found the chain"
+		}
+		return "the chain began anew, empty"
+	}
+	if len(old.Members) == 0 || v.Epoch > old.Epoch+1 {
+		return fmt.Sprintf("epochs %d to %d", old.Epoch+1, v.Epoch)
+	}
+	for _, m := range v.Members {
+		if old.Index(m.MemberID) < 0 {
+			if old.Learner.MemberID == m.MemberID {
+				return m.Address + " joined as tail"
+			}
+			return m.Address + " restarted the chain"
+		}
+	}
+	cause := ""
+	for _, m := range old.Members {
+		if v.Index(m.MemberID) < 0 {
+			if cause != "" {
+				cause += ", "
+			}
+			cause += m.Address + " removed"
+		}
+	}
+	switch {
+	case cause != "":
+		return cause
+	case v.Learner.MemberID != (MemberID{}):
+		return v.Learner.Address + " begins to learn"
+	case old.Learner.MemberID != (MemberID{}):
+		return "learner " + old.Learner.Address + " dropped"
+	}
+	return "settings changed"
+}
+
+// halt ends the server: it cannot go on without an operator.
+func (r *Replica) halt(format string, args ...any) {
+	if r.out.Halt == nil {
+		r.out.Halt = fmt.Errorf("chain: "+format, args...)
+	}
+}

@@ -1,0 +1,119 @@
+package chain
+
+import (
+	"fmt"
+	"time"
+)
+
+// probes ask whether the in-memory members of a dead chain are really gone.
+type probes struct {
+	dead map[MemberID]bool
+	at   Time
+}
+
+// restartChain brings a chain back all of whose members may be removed (design.md, section 5, "The whole chain dies"). We are
+// outside the view.
+func (r *Replica) restartChain() {
+	for _, m := range r.view.Members {
+		if !r.watch.removable(r, m.MemberID) {
+			r.probe.dead = nil
+			return
+		}
+	}
+	best, present := r.longestLog()
+	switch {
+	case best == nil:
+		r.restartEmpty()
+	case best.MemberID == r.self.MemberID && (present == len(r.view.Members) || r.watch.observed >= r.allGoneAt()+r.timeout()):
+		// Every member of the latest view holds every committed entry: the longest log holds all that can have been.
+		next := r.view.View
+		next.Members, next.Learner = []Member{r.self}, Member{}
+		r.ask(next, append(r.view.Members[:len(r.view.Members):len(r.view.Members)], r.view.Learner))
+	}
+}
+
+// longestLog is the registered server whose log is to restart the chain, nil for none, and how many of the members by id are there.
+// From registering until a view names it such a server appends nothing.
+func (r *Replica) longestLog() (best *sighting, present int) {
+	for _, s := range r.watch.byOrder() {
+		i := r.memberByNode(s.Node)
+		if i < 0 || s.Incarnation < r.view.Members[i].Incarnation || s.Last == (Position{}) ||
+			s.MemberID == r.view.Members[i].MemberID || !r.watch.fresh(r, s.MemberID) && s.MemberID != r.self.MemberID {
+			continue
+		}
+		present++
+		if best == nil || s.Last.Seq > best.Last.Seq || s.Last.Seq == best.Last.Seq && s.Node < best.Node {
+			best = s
+		}
+	}
+	return best, present
+}
+
+func (r *Replica) memberByNode(id NodeID) int {
+	for i, m := range r.view.Members {
+		if m.Node == id {
+			return i
+		}
+	}
+	return -1
+}
+
+// allGoneAt is the moment, in observed time, at which the last member could be removed.
+func (r *Replica) allGoneAt() (at time.Duration) {
+	for _, m := range r.view.Members {
+		if s := r.watch.seen[m.MemberID]; s != nil {
+			at = max(at, s.still+r.timeout())
+		}
+	}
+	return at
+}
+
+// restartEmpty begins anew, with nothing and a new chain id, once every member is known to be dead: what they held was in their
+// memory.
+func (r *Replica) restartEmpty() {
+	if r.log.last() != (Position{}) || r.leave.wanted {
+		return
+	}
+	abandoned := r.cfg.Abandon == r.view.Epoch
+	for _, m := range r.view.Members {
+		if m.Durable && !abandoned {
+			r.say(m, "waiting for "+m.Address+", whose disk holds the chain")
+			return
+		}
+	}
+	if r.probe.dead == nil {
+		r.probe.dead = make(map[MemberID]bool)
+	}
+	if !abandoned && (r.probe.at == 0 || r.now.Sub(r.probe.at) >= r.timeout()) {
+		r.probe.at = r.now
+		r.out.Probe = append(r.out.Probe, r.view.Members...)
+	}
+	for _, m := range r.view.Members {
+		if !abandoned && !r.probe.dead[m.MemberID] {
+			if r.watch.observed >= r.allGoneAt()+r.timeout() {
+				r.say(m, fmt.Sprintf("waiting for %s, which is silent and may hold the chain; "+
+					"if it is gone for good, start with --abandon %d", m.Address, r.view.Epoch))
+			}
+			return
+		}
+	}
+	r.out.News = append(r.out.News, News{
+		Text: "ALL DATA OF CHAIN " + r.view.Chain.String() + " IS LOST: beginning an empty one", Cause: "every member has died", View: r.view.View,
+	})
+	r.ask(View{Chain: r.cfg.NewChain, Members: []Member{r.self}, Target: r.view.Target, Rules: r.view.Rules}, r.view.Members)
+}
+
+// say tells once whom we wait for.
+func (r *Replica) say(m Member, text string) {
+	if r.change.waits != m.MemberID {
+		r.change.waits = m.MemberID
+		r.out.News = append(r.out.News, News{Text: text, View: r.view.View})
+	}
+}
+
+// probeDone notes what was found at a member's address.
+func (r *Replica) probeDone(in ProbeDone) {
+	if r.probe.dead != nil && in.Dead {
+		r.probe.dead[in.Member] = true
+	}
+}

@@ -1,0 +1,119 @@
+package chain
+
+import (
+	"fmt"
+	"time"
+)
+
+// Status is a replica as it is at one moment.
+type Status struct {
+	Self      Member
+	Role      string // head, middle, tail, single, learner, spare or outside
+	View      View
+	Last      Seq
+	Stable    Seq
+	Committed Seq
+	Applied   Seq
+	LeaseLeft time.Duration // zero for no lease
+	Pending   int           // requests of this server that wait for an answer
+	Learner   LearnerProgress
+	State     string // what a server that is not a member is doing
+}
+
+// LearnerProgress is how far the learner is, as its tail or the learner itself knows.
+type LearnerProgress struct {
+	Chunks    uint64 // of the snapshot that have arrived
+	Receiving bool   // a snapshot is under way
+	Behind    uint64 // bytes of log that it lacks, for the tail
+}
+
+// Status tells how the replica is.
+func (r *Replica) Status() Status {
+	s := Status{
+		Self: r.self, Role: r.role(), View: r.view.View, Last: r.log.last().Seq, Stable: r.stable(), Committed: r.committed,
+		Applied: r.applied, Pending: len(r.req.byID), State: r.state(),
+	}
+	if until := Time(r.gate.lease.Load()); until > r.now {
+		s.LeaseLeft = until.Sub(r.now)
+	}
+	switch {
+	case r.learn.staging != nil:
+		s.Learner = LearnerProgress{Chunks: r.learn.staging.next, Receiving: true}
+	case r.isTail() && r.view.Learner.MemberID != (MemberID{}):
+		s.Learner.Behind = r.log.bytesAfter(r.down.durable)
+		if x := r.teach.transfer; x != nil {
+			s.Learner.Chunks, s.Learner.Receiving = x.acked, true
+		}
+	}
+	return s
+}
+
+func (r *Replica) role() string {
+	switch {
+	case r.isHead() && r.isTail():
+		return "single"
+	case r.isHead():
+		return "head"
+	case r.isTail():
+		return "tail"
+	case r.isMember():
+		return "middle"
+	case r.learning:
+		return "learner"
+	case r.reg.registered && r.view.Chain != 0:
+		return "spare"
+	}
+	return "outside"
+}
+
+// state says in words why a server is not a member.
+func (r *Replica) state() string {
+	switch {
+	case r.lost.since != 0:
+		return "the coordinator does not know this chain any more"
+	case r.leave.wanted:
+		return "leaving"
+	case r.isMember():
+		return "member"
+	case r.learning:
+		return "learning from " + r.view.Tail().Address
+	case !r.reg.registered && r.reg.notBefore > r.now:
+		return "waiting to register again"
+	case !r.reg.registered:
+		return "registering"
+	case r.view.Chain == 0:
+		return "looking for the chain"
+	case r.view.Target > 0 && len(r.view.Members) >= r.view.Target:
+		return "spare: the chain has as many members as it wants"
+	}
+	return "waiting to be taken in"
+}
+
+// Check tells which invariant does not hold, if any. It is for tests, after every step.
+func (r *Replica) Check() error {
+	last := r.log.last().Seq
+	switch {
+	case !(r.applied <= r.applying && r.applying <= r.committed && r.committed <= r.stable() && r.stable() <= last):
+		return fmt.Errorf("chain: want applied %d <= handed out %d <= committed %d <= stable %d <= last %d",
+			r.applied, r.applying, r.committed, r.stable(), last)
+	case r.log.base.Seq > r.applied:
+		return fmt.Errorf("chain: log begins behind %v, but only %d is applied", r.log.base, r.applied)
+	case r.durable > last:
+		return fmt.Errorf("chain: durable %d is above last %d", r.durable, last)
+	case r.gate.Applied() != r.applied || r.gate.All() < last:
+		return fmt.Errorf("chain: gate says applied %d and last %d, want %d and at least %d", r.gate.Applied(), r.gate.All(), r.applied, last)
+	case r.index != r.view.Index(r.self.MemberID):
+		return fmt.Errorf("chain: index %d in %v", r.index, r.view)
+	case r.learn.staging != nil && !r.learning:
+		return fmt.Errorf("chain: a snapshot comes in, but we are not the learner")
+	case r.teach.fact && !r.isTail():
+		return fmt.Errorf("chain: tail in fact with a learner, but not tail")
+	case r.req.cursor > len(r.req.queue):
+		return fmt.Errorf("chain: cursor %d in a queue of %d", r.req.cursor, len(r.req.queue))
+	case r.req.underWay < 0 || r.head.growing < 0:
+		return fmt.Errorf("chain: %d bytes under way, %d growing", r.req.underWay, r.head.growing)
+	case r.isHead() && len(r.log.entries)-r.log.after(r.committed) > MaxUncommitted:
+		return fmt.Errorf("chain: window of the head overrun")
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package chain
+
+import "time"
+
+const (
+	// transferChunks is how many chunks of a snapshot are under way at most.
+	transferChunks = 4
+	// levelBytes is how far behind a learner may be when the tail begins to wait for it.
+	levelBytes = 1 << 20
+	// learnerPatience is how long a learner may make no progress.
+	learnerPatience = 10 * time.Second
+)
+
+// teacher is what a tail knows of its learner.
+type teacher struct {
+	transfer   *transfer // the snapshot under way; nil for none
+	transfers  uint64    // number of the last transfer; rises for the life of the replica
+	progressAt Time      // when the learner last got ahead
+
+	// fact: we are tail in name only, and commit only what the learner has acknowledged. May be given up until proposed.
+	fact   bool
+	mark   Seq  // end of our log when fact began
+	since  Time // when fact began
+	notYet Time // when fact may begin again, after it was given up
+
+	// proposed: we have asked for the view with the learner as tail, and cannot know that it is not in force until we have
+	// adopted a newer view.
+	proposed bool
+}
+
+// transfer is a snapshot on its way to the learner.
+type transfer struct {
+	id      uint64
+	started bool       // the table has been asked for the iteration; base is known
+	base    Position   // last entry in the snapshot
+	chunks  []Snapshot // not yet acknowledged; the first has index acked
+	acked   uint64     // chunks below have arrived
+	sent    uint64     // chunks below have been sent on this link
+	reading bool       // a chunk has been asked of the table
+	whole   bool       // the last chunk has been read
+}
+
+// restart begins a new epoch. A transfer outlives it if teacher and learner stay the same.
+func (t *teacher) restart(r *Replica, old View) {
+	*t = teacher{transfer: t.transfer, transfers: t.transfers, progressAt: r.now}
+	if !r.isTail() || r.view.Learner.MemberID != old.Learner.MemberID {
+		r.endTransfer()
+	}
+}
+
+// endTransfer lets go of the iteration.
+func (r *Replica) endTransfer() {
+	if x := r.teach.transfer; x != nil && x.started {
+		r.out.Stop = x.id
+	}
+	r.teach.transfer = nil
+}
+
+// resume decides how to go on with a learner that says where it is. It is true where entries go on behind m.Last,
+// false where a snapshot begins.
+func (r *Replica) resume(m Welcome) bool {
+	if x := r.teach.transfer; x != nil {
+		known := m.NextChunk >= x.acked && m.NextChunk <= x.acked+uint64(len(x.chunks))
+		if x.started && m.Transfer == x.id && known && r.log.holds(m.Last) {
+			x.drop(m.NextChunk)
+			x.sent = x.acked
+			return true
+		}
+		r.endTransfer()
+	}
+	if m.Transfer == 0 && r.log.holds(m.Last) {
+		return true
+	}
+	r.teach.transfers++
+	r.teach.transfer = &transfer{id: r.teach.transfers}
+	return false
+}
+
+// drop forgets chunks that have arrived.
+func (x *transfer) drop(next uint64) {
+	if next <= x.acked {
+		return
+	}
+	n := min(next-x.acked, uint64(len(x.chunks)))
+	x.chunks = x.chunks[n:]
+	x.acked += n
+	x.sent = max(x.sent, x.acked)
+}
+
+// chunk takes what the table has read.
+func (r *Replica) chunk(in Chunk) {
+	x := r.teach.transfer
+	if x == nil || x.id != in.Transfer || !x.reading {
+		return
+	}
+	x.reading, x.whole = false, in.Last
+	x.chunks = append(x.chunks, Snapshot{
+		Transfer: x.id, Base: x.base, Index: x.acked + uint64(len(x.chunks)), Data: in.Data, Last: in.Last,
+	})
+}
+
+// snapshotAck makes room for further chunks.
+func (r *Replica) snapshotAck(from MemberID, m SnapshotAck) {
+	x := r.teach.transfer
+	if x == nil || m.Transfer != x.id || m.Link != r.down.link || from != r.view.Learner.MemberID {
+		return
+	}
+	if m.Next > x.acked {
+		r.teach.progressAt = r.now
+	}
+	x.drop(m.Next)
+	if x.whole && len(x.chunks) == 0 {
+		r.endTransfer()
+	}
+}
+
+// flushTeaching carries the snapshot on, and steps back as tail when the learner is nearly level.
+func (r *Replica) flushTeaching() {
+	to := r.view.Learner
+	if !r.isTail() || to.MemberID == (MemberID{}) {
+		return
+	}
+	t, d := &r.teach, &r.down
+	if x := t.transfer; x != nil {
+		if !x.started {
+			x.started, x.base = true, r.log.floor(r.applying)
+			r.out.Start = x.id
+			d.up, d.sent, d.received, d.stable, d.committed = true, x.base, x.base.Seq, 0, 0
+		}
+		for ; d.up && x.sent < x.acked+uint64(len(x.chunks)); x.sent++ {
+			m := x.chunks[x.sent-x.acked]
+			m.Link = d.link
+			r.sendTo(to, m)
+		}
+		if !x.reading && !x.whole && len(x.chunks) < transferChunks {
+			x.reading = true
+			r.out.Read = x.id
+		}
+		return
+	}
+	switch {
+	case t.proposed:
+	case t.fact && r.now.Sub(t.since) > r.timeout()/2:
+		// It does not keep up: writes must not wait for it longer. Begin again with the log of a later moment.
+		t.fact, t.notYet = false, r.now.Add(r.timeout()/4)
+		r.advance()
+	case !t.fact && d.up && d.durable > 0 && r.now >= t.notYet && r.log.bytesAfter(d.durable) <= levelBytes:
+		t.fact, t.mark, t.since = true, r.log.last().Seq, r.now
+	}
+}
+
+// learnerReady tells whether the learner holds the whole log that we had when we stepped back: a new tail's log has entries
+// that its predecessors committed and it does not yet know to be, so committed alone would not do.
+func (r *Replica) learnerReady() bool {
+	t := &r.teach
+	return r.isTail() && t.fact && t.transfer == nil && r.down.durable >= t.mark && r.down.durable >= r.committed
+}

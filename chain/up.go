@@ -1,0 +1,97 @@
+package chain
+
+// receivedAckBytes is how much may arrive before it is acknowledged even if nothing has committed.
+const receivedAckBytes = 4 << 20
+
+// upstream is our side of the link from the predecessor.
+type upstream struct {
+	link   uint64 // of the newest Hello in this epoch; zero for none
+	stable Seq    // the predecessor's, told in this epoch
+	acked  Ack    // last sent on the link
+	ackDue bool   // send one even if it says nothing new
+}
+
+// hello answers a predecessor that opens a link. A tail that has not taught us before makes us forget what we do not know to be
+// committed: its chain may have gone on without it.
+func (r *Replica) hello(from MemberID, m Hello) {
+	pred, ok := r.view.predecessor(r.self.MemberID)
+	if !ok || pred.MemberID != from || m.Link < r.up.link {
+		return
+	}
+	if r.learning && r.learn.from != from {
+		r.forget(from)
+	}
+	r.up.link, r.up.ackDue = m.Link, true
+	w := Welcome{Link: m.Link, Last: r.log.last()}
+	if s := r.learn.staging; s != nil {
+		w.Last, w.Transfer, w.NextChunk = s.log.last(), s.transfer, s.next
+	}
+	r.sendTo(pred, w)
+}
+
+// appendEntries takes entries and marks from the predecessor (van Renesse & Schneider, OSDI '04, section 3).
+//
+// It takes entries only behind the entry that they followed there; otherwise the link cannot be used, and closes.
+func (r *Replica) appendEntries(from MemberID, m Append) {
+	pred, ok := r.view.predecessor(r.self.MemberID)
+	if !ok || pred.MemberID != from || m.Link != r.up.link {
+		return
+	}
+	if !rising(m.Prev, m.Entries) {
+		r.out.Close = append(r.out.Close, from)
+		return
+	}
+	if s := r.learn.staging; s != nil {
+		if m.Prev != s.log.last() {
+			r.out.Close = append(r.out.Close, from)
+			return
+		}
+		for _, e := range m.Entries {
+			r.touch(&e)
+			s.log.push(e)
+		}
+		s.committed = max(s.committed, m.Committed)
+		return
+	}
+	if m.Prev != r.log.last() {
+		r.out.Close = append(r.out.Close, from)
+		return
+	}
+	for _, e := range m.Entries {
+		r.push(e)
+	}
+	r.up.stable = max(r.up.stable, m.Stable)
+	r.commit(m.Committed)
+}
+
+// rising tells whether entries can follow prev.
+func rising(prev Position, entries []Entry) bool {
+	for i := range entries {
+		p := entries[i].Position()
+		if p.Seq <= prev.Seq || p.Epoch < prev.Epoch {
+			return false
+		}
+		prev = p
+	}
+	return true
+}
+
+// flushUp acknowledges what has changed.
+func (r *Replica) flushUp() {
+	pred, ok := r.view.predecessor(r.self.MemberID)
+	if !ok || r.up.link == 0 {
+		return
+	}
+	a := Ack{Link: r.up.link, Committed: r.committed, Durable: r.durable, Received: r.log.last().Seq}
+	if s := r.learn.staging; s != nil {
+		a.Committed, a.Durable, a.Received = 0, 0, s.log.last().Seq
+	}
+	last := r.up.acked
+	due := r.up.ackDue || a.Committed > last.Committed
+	due = due || r.learning && (a.Durable > last.Durable || a.Received > last.Received)
+	if !due && (a.Received == last.Received || r.log.bytesAfter(last.Received) < receivedAckBytes) {
+		return
+	}
+	r.up.acked, r.up.ackDue = a, false
+	r.sendTo(pred, a)
+}
