@@ -455,6 +455,46 @@ func TestCoordinatorPauses(t *testing.T) {
 	})
 }
 
+// slow is a coordinator that answers when told to.
+type slow struct {
+	coord.Client
+	answer chan struct{}
+}
+
+func (s slow) List(context.Context) ([]chain.Registered, uint64, error) {
+	<-s.answer
+	return nil, 7, nil
+}
+
+func TestCoordinatorHoldsAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f freeze.Freezer
+		s := slow{answer: make(chan struct{})}
+		c := f.Coordinator(s)
+		var session uint64
+		list := func() (err error) {
+			_, session, err = c.List(t.Context())
+			return err
+		}
+		listing := begin(list)
+		synctest.Wait()
+		f.Pause()
+		s.answer <- struct{}{}
+		blocked(t, "List", listing)
+		f.Resume()
+		returned(t, "List", listing, nil)
+		if session != 7 {
+			t.Errorf("session %d", session)
+		}
+
+		listing = begin(list)
+		synctest.Wait()
+		f.Kill()
+		s.answer <- struct{}{}
+		returned(t, "List of a server killed meanwhile", listing, coord.ErrUnknown)
+	})
+}
+
 func TestCoordinatorKilled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var f freeze.Freezer
