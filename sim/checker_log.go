@@ -1,0 +1,367 @@
+package sim
+
+import (
+	"bytes"
+	"slices"
+	"sort"
+
+	"github.com/chaintable/chaintable/chain"
+	"github.com/chaintable/chaintable/table"
+)
+
+// checker watches a run from outside: it sees logs, commits, views and what clients saw, and nothing of the decisions that
+// led there.
+type checker struct {
+	w         *world
+	ops       []*op
+	histories []*history // one for each chain id, in order of appearance
+	processes map[chain.MemberID]*process
+}
+
+// history is everything that one chain ever committed.
+type history struct {
+	id        chain.ID
+	committed []chain.Entry
+	index     map[chain.Seq]int // in committed
+	results   []table.Result    // of committed, as the first replica had them
+	logged    map[chain.Position]logged
+	given     map[chain.Seq]*op // numbers told to clients
+	digests   map[chain.Seq]digest
+}
+
+// logged is what a position of any log stands for, for ever.
+type logged struct {
+	prev  chain.Position
+	entry *chain.Entry
+}
+
+type digest struct {
+	sum   uint64
+	bytes int64
+	keys  int
+}
+
+// seen is what the checker knows of one process.
+type seen struct {
+	history *history
+	applied int // of history.committed
+	epoch   chain.Epoch
+	last    chain.Position // of its log, as far as it was compared
+}
+
+func (c *checker) init(w *world) {
+	c.w = w
+	c.processes = make(map[chain.MemberID]*process)
+}
+
+// of is the history of a chain.
+func (c *checker) of(id chain.ID) *history {
+	for _, h := range c.histories {
+		if h.id == id {
+			return h
+		}
+	}
+	h := &history{
+		id: id, index: make(map[chain.Seq]int), logged: make(map[chain.Position]logged),
+		given: make(map[chain.Seq]*op), digests: make(map[chain.Seq]digest),
+	}
+	c.histories = append(c.histories, h)
+	return h
+}
+
+// last is the newest committed position.
+func (h *history) last() chain.Position {
+	if n := len(h.committed); n > 0 {
+		return h.committed[n-1].Position()
+	}
+	return chain.Position{}
+}
+
+// starts notes what a process begins with.
+func (c *checker) starts(p *process, r *chain.Recovered) {
+	if r == nil {
+		return
+	}
+	h := c.of(r.Chain)
+	p.view.Chain, p.view.Epoch = r.Chain, r.Epoch
+	p.seen.history, p.seen.epoch, p.seen.last = h, r.Epoch, r.Base
+	if r.Base != (chain.Position{}) {
+		i, ok := h.index[r.Base.Seq]
+		if !ok {
+			c.w.fail("%v: recovers a table at %v, which was never committed", p, r.Base)
+			return
+		}
+		p.seen.applied = i + 1
+	}
+}
+
+func (c *checker) registers(p *process) { c.processes[p.id] = p }
+
+// same tells whether two entries are the same operation, byte for byte.
+func same(a, b *chain.Entry) bool {
+	return a.Position() == b.Position() && a.Kind == b.Kind && a.Request == b.Request && a.DoneBelow == b.DoneBelow &&
+		a.Skipped == b.Skipped && a.Tag == b.Tag && bytes.Equal(a.Command, b.Command) && bytes.Equal(a.Encoded, b.Encoded)
+}
+
+// commits takes the next entry that a process applies: it must be the next of the history, or begin where that ends, and then
+// every member holds it.
+func (c *checker) commits(p *process, e *chain.Entry) {
+	h := c.of(p.chainID())
+	if p.seen.history == nil {
+		p.seen.history = h
+	}
+	if p.seen.history != h {
+		c.w.fail("%v: applies entries of chain %v after those of %v", p, h.id, p.seen.history.id)
+		return
+	}
+	i := p.seen.applied
+	p.seen.applied++
+	if i < len(h.committed) {
+		if !same(&h.committed[i], e) {
+			c.w.fail("%v: committed histories differ: applies %v where the chain has %v", p, e, &h.committed[i])
+		}
+		return
+	}
+	if last := h.last(); e.Seq <= last.Seq || e.Epoch < last.Epoch {
+		c.w.fail("%v: commits %v behind %v", p, e, last)
+		return
+	}
+	h.index[e.Seq] = len(h.committed)
+	h.committed = append(h.committed, *e)
+	c.w.stats.Commits++
+	if c.w.story.on {
+		c.w.tell("%v commits %v", p, e)
+	}
+	c.held(p.replica.Status().View, e.Position(), "commits "+e.Position().String())
+}
+
+// held checks that every member of a view holds what is committed.
+func (c *checker) held(v chain.View, last chain.Position, why string) {
+	if last == (chain.Position{}) {
+		return
+	}
+	for _, m := range v.Members {
+		p := c.processes[m.MemberID]
+		if p == nil {
+			c.w.fail("view %s names %v, who never registered", c.w.showView(v), m.MemberID)
+			return
+		}
+		if l, ok := p.log(); ok && !l.Holds(last) {
+			c.w.fail("%s, but member %v (%v) of view %s does not hold %v", why, p, m.MemberID, c.w.showView(v), last)
+			return
+		}
+		if d := p.srv.disk; d != nil && !d.holds(last) {
+			c.w.fail("%s, but member %v (%v) of view %s does not hold %v on disk", why, p, m.MemberID, c.w.showView(v), last)
+			return
+		}
+	}
+}
+
+// holds tells whether the synced log has the position.
+func (d *disk) holds(p chain.Position) bool {
+	if p == d.image.base {
+		return true
+	}
+	i := sort.Search(len(d.log), func(i int) bool { return d.log[i].Seq >= p.Seq })
+	return i < len(d.log) && d.log[i].Position() == p
+}
+
+// applied compares results: they must be the same at every replica.
+func (c *checker) applied(p *process, e *chain.Entry, r table.Result) {
+	h := p.seen.history
+	i, ok := h.index[e.Seq]
+	switch {
+	case !ok || c.w.failure != nil:
+	case i == len(h.results):
+		h.results = append(h.results, r)
+	case i > len(h.results) || h.results[i] != r:
+		c.w.fail("%v: result of %v is %+v, elsewhere it was %+v", p, e, r, h.results[min(i, len(h.results)-1)])
+	}
+}
+
+// digest compares tables: at equal seqs they are equal.
+func (c *checker) digest(p *process) {
+	h := p.seen.history
+	if h == nil || c.w.failure != nil {
+		return
+	}
+	t := p.table.Digest()
+	d := digest{t.Sum, p.table.Bytes(), p.table.Len()}
+	was, ok := h.digests[t.Seq]
+	if !ok {
+		h.digests[t.Seq] = d
+	} else if was != d {
+		c.w.fail("%v: table at seq %d is %+v, elsewhere it was %+v", p, t.Seq, d, was)
+	}
+	c.w.story.mix(d.sum)
+}
+
+// restored takes note of a snapshot that has become a process's table.
+func (c *checker) restored(p *process, base chain.Position) {
+	h := c.of(p.chainID())
+	i, ok := h.index[base.Seq]
+	if base == (chain.Position{}) {
+		i, ok = -1, true
+	}
+	if !ok || i >= 0 && h.committed[i].Position() != base {
+		c.w.fail("%v: restores a table at %v, which was never committed", p, base)
+		return
+	}
+	p.seen.history, p.seen.applied, p.seen.last = h, i+1, base
+	c.digest(p)
+}
+
+// appends compares the entries that a process logs with all other logs: those that share a position agree on everything
+// before it.
+func (c *checker) appends(p *process, prev chain.Position, entries []chain.Entry) {
+	h := c.of(p.chainID())
+	for i := range entries {
+		e := &entries[i]
+		was, ok := h.logged[e.Position()]
+		switch {
+		case !ok:
+			h.logged[e.Position()] = logged{prev, e}
+		case was.prev != prev:
+			c.w.fail("%v: logs %v behind %v, another log has it behind %v", p, e, prev, was.prev)
+			return
+		case was.entry != e && !same(was.entry, e):
+			c.w.fail("%v: logs %v, another log has %v", p, e, was.entry)
+			return
+		}
+		prev = e.Position()
+	}
+	p.seen.last = prev
+}
+
+// turned looks at a process after a turn of its loop.
+func (c *checker) turned(p *process) {
+	s := p.replica.Status()
+	if s.View.Epoch < p.seen.epoch {
+		c.w.fail("%v: its epoch fell from %d to %d", p, p.seen.epoch, s.View.Epoch)
+		return
+	}
+	if p.view.Chain != 0 && s.View.Chain != p.view.Chain {
+		c.w.fail("%v: was in chain %v and is in chain %v", p, p.view.Chain, s.View.Chain)
+		return
+	}
+	if s.View.Epoch != p.seen.epoch || s.View.Chain != p.view.Chain {
+		p.seen.epoch, p.view = s.View.Epoch, s.View
+		if d := p.srv.disk; d != nil {
+			d.chain, d.epoch = s.View.Chain, max(d.epoch, s.View.Epoch)
+		}
+	}
+	if l, ok := p.log(); ok && s.View.Chain != 0 {
+		if !l.Holds(p.seen.last) { // it has forgotten something since
+			p.seen.last = l.Base()
+		}
+		if log := l.Log(p.seen.last.Seq); len(log) > 0 {
+			c.appends(p, p.seen.last, log)
+		}
+	}
+	if p.gate.Leased(p.clock()) && c.w.coord.now().view.Index(p.id) < 0 {
+		c.w.fail("%v: has a lease, and the view %s does not name it", p, c.w.showView(c.w.coord.now().view.View))
+	}
+}
+
+// viewChanges looks at a change of the view as the coordinator is about to make it.
+func (c *checker) viewChanges(old *coordState, next chain.View, by *process) {
+	w := c.w
+	bad := func(why string) {
+		w.fail("%v changes the view %s to %s: %s", by, w.showView(old.view.View), w.showView(next), why)
+	}
+	if len(next.Members) == 0 || next.Chain == 0 {
+		bad("it is empty")
+		return
+	}
+	for i, m := range next.Members {
+		if slices.ContainsFunc(next.Members[:i], func(x chain.Member) bool { return x.Node == m.Node }) || next.Learner.Node == m.Node {
+			bad("one node twice")
+			return
+		}
+	}
+	if !old.exists {
+		if next.Epoch != 1 {
+			bad("the first epoch is 1")
+		}
+		return
+	}
+	switch {
+	case next.Epoch != old.view.Epoch+1:
+		bad("the epoch must rise by one")
+	case next.Chain != old.view.Chain:
+		c.beginsAnew(old.view.View, bad)
+	default:
+		c.continues(old.view.View, next, bad)
+	}
+}
+
+// continues checks a change within one chain: someone stays, or all of the chain's log comes back by other incarnations of
+// its members; and everything committed is at every member.
+func (c *checker) continues(old, next chain.View, bad func(string)) {
+	if !slices.ContainsFunc(next.Members, func(m chain.Member) bool { return old.HasNode(m.Node) }) {
+		bad("no member stays")
+		return
+	}
+	stays := slices.ContainsFunc(next.Members, func(m chain.Member) bool { return old.Index(m.MemberID) >= 0 })
+	for _, m := range next.Members {
+		if old.Index(m.MemberID) < 0 && stays && m.MemberID != old.Learner.MemberID {
+			bad("a new member was not the learner")
+			return
+		}
+	}
+	for _, m := range old.Members {
+		p := c.processes[m.MemberID]
+		if next.Index(m.MemberID) < 0 && p != nil && !p.dead && p.id == m.MemberID && p.gate.Leased(p.clock()) {
+			bad("a removed member has a lease")
+			return
+		}
+	}
+	h := c.of(next.Chain)
+	c.held(next, h.last(), "view "+c.w.showView(next)+" after commit of "+h.last().String())
+}
+
+// beginsAnew checks a restart with nothing: every member of the old view must be dead, and have kept nothing.
+func (c *checker) beginsAnew(old chain.View, bad func(string)) {
+	c.w.stats.Restarts++
+	for _, m := range old.Members {
+		switch p := c.processes[m.MemberID]; {
+		case m.Durable:
+			bad("a durable member may come back")
+		case p != nil && !p.dead:
+			bad("a member lives")
+		}
+	}
+}
+
+// numbered notes a number that was told to a client.
+func (c *checker) numbered(p *process, o *op, seq chain.Seq) {
+	h := c.of(p.chainID())
+	if was := h.given[seq]; was != nil && was != o {
+		c.w.fail("%v: number %d is given to %v and was given to %v", p, seq, o, was)
+	}
+	h.given[seq] = o
+}
+
+// halts judges a server that ends itself: only a chain that is not its own any more is a reason.
+func (c *checker) halts(p *process, why error) {
+	now := c.w.coord.now()
+	if now.exists && now.view.Chain == p.chainID() {
+		c.w.fail("%v: halts, and its chain is there: %v", p, why)
+	}
+}
+
+// logReader is how a replica shows its log to those who check it.
+type logReader interface {
+	Log(after chain.Seq) []chain.Entry
+	Base() chain.Position
+	Holds(chain.Position) bool
+}
+
+// log is the process's log, if its replica shows it.
+func (p *process) log() (logReader, bool) {
+	l, ok := any(p.replica).(logReader)
+	return l, ok
+}
+
+// chainID is the chain that the process is in.
+func (p *process) chainID() chain.ID { return p.replica.Status().View.Chain }

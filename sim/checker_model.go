@@ -1,0 +1,216 @@
+package sim
+
+import (
+	"bytes"
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/chaintable/chaintable/chain"
+	"github.com/chaintable/chaintable/table"
+)
+
+// model is the table again, as plainly as can be: what the history means.
+type model struct {
+	seq      chain.Seq
+	keys     map[string]item
+	sessions map[chain.SessionID]*modelSession
+
+	changes map[string][]change // by key, in order
+	sizes   []change            // of the number of keys
+}
+
+type modelSession struct {
+	doneBelow uint64
+	results   map[uint64]table.Result
+}
+
+// change is what a key was from seq on.
+type change struct {
+	seq  chain.Seq
+	item item
+	size int
+}
+
+func newModel() *model {
+	return &model{
+		keys: make(map[string]item), sessions: make(map[chain.SessionID]*modelSession), changes: make(map[string][]change),
+	}
+}
+
+// apply is the result of an entry, and whether it is an operation that took effect (even if only to find that it must not
+// change anything).
+func (m *model) apply(e *chain.Entry) (r table.Result, effect bool) {
+	m.seq = e.Seq
+	r = table.Result{Code: table.CodeOK, Seq: e.Seq}
+	switch e.Kind {
+	case chain.KindSession:
+		m.sessions[chain.SessionID(e.Seq)] = &modelSession{results: make(map[uint64]table.Result)}
+		r.Count = int64(e.Seq)
+		return r, false
+	case chain.KindCommand:
+	default:
+		return r, false
+	}
+	if e.Request.Session == 0 {
+		return m.execute(e), true
+	}
+	s := m.sessions[e.Request.Session]
+	if s == nil {
+		r.Code = table.CodeForgotten
+		return r, false
+	}
+	s.doneBelow = max(s.doneBelow, e.DoneBelow)
+	if e.Request.Number < s.doneBelow {
+		r.Code = table.CodeStale
+		return r, false
+	}
+	if was, ok := s.results[e.Request.Number]; ok {
+		return was, false
+	}
+	r = m.execute(e)
+	if r.Code > table.CodeOverflow {
+		return r, false
+	}
+	s.results[e.Request.Number] = r
+	return r, true
+}
+
+func (m *model) execute(e *chain.Entry) table.Result {
+	r := table.Result{Code: table.CodeOK, Seq: e.Seq}
+	c, err := table.DecodeCommand(e.Command)
+	if err != nil {
+		r.Code = table.CodeInvalid
+		return r
+	}
+	if !m.condition(&c) {
+		r.Code = table.CodeConditionFailed
+		return r
+	}
+	size := len(m.keys)
+	switch c.Op {
+	case table.OpPut:
+		for _, p := range c.Pairs {
+			m.set(string(p.Key), item{string(p.Value), e.Seq})
+		}
+		r.Count = 1
+	case table.OpDelete:
+		for _, k := range c.Keys {
+			if _, ok := m.keys[string(k)]; ok {
+				m.set(string(k), item{})
+				r.Count++
+			}
+		}
+	case table.OpIncrement:
+		k := string(c.Keys[0])
+		var n int64
+		if it, ok := m.keys[k]; ok {
+			if n, err = strconv.ParseInt(it.value, 10, 64); err != nil {
+				r.Code = table.CodeNotInteger
+				return r
+			}
+		}
+		r.Count = n + c.Delta
+		m.set(k, item{strconv.FormatInt(r.Count, 10), e.Seq})
+	case table.OpClear:
+		r.Count = int64(len(m.keys))
+		var keys []string
+		for k := range m.keys {
+			keys = append(keys, k)
+		}
+		sort.Strings(keys)
+		for _, k := range keys {
+			m.set(k, item{})
+		}
+	}
+	if len(m.keys) != size {
+		m.sizes = append(m.sizes, change{seq: e.Seq, size: len(m.keys)})
+	}
+	return r
+}
+
+func (m *model) condition(c *table.Command) bool {
+	if c.If == table.IfAny {
+		return true
+	}
+	var key string
+	if c.Op == table.OpPut {
+		key = string(c.Pairs[0].Key)
+	} else {
+		key = string(c.Keys[0])
+	}
+	version := m.keys[key].version
+	switch c.If {
+	case table.IfAbsent:
+		return version == 0
+	case table.IfPresent:
+		return version != 0
+	}
+	return version == c.Version
+}
+
+func (m *model) set(key string, it item) {
+	if it.version == 0 {
+		delete(m.keys, key)
+	} else {
+		m.keys[key] = it
+	}
+	if cs := m.changes[key]; len(cs) > 0 && cs[len(cs)-1].seq == m.seq {
+		cs[len(cs)-1].item = it
+		return
+	}
+	m.changes[key] = append(m.changes[key], change{seq: m.seq, item: it})
+}
+
+// upTo is how many changes stand at or below seq.
+func upTo(cs []change, seq chain.Seq) int {
+	return sort.Search(len(cs), func(i int) bool { return cs[i].seq > seq })
+}
+
+// at is what a list of changes says at seq.
+func at(cs []change, seq chain.Seq) change {
+	if i := upTo(cs, seq); i > 0 {
+		return cs[i-1]
+	}
+	return change{}
+}
+
+// author is the id of the operation that wrote a command, found in what it writes; zero where it cannot be told so.
+func author(command []byte) int {
+	c, err := table.DecodeCommand(command)
+	if err != nil {
+		return 0
+	}
+	switch c.Op {
+	case table.OpPut:
+		text, _, ok := bytes.Cut(c.Pairs[0].Value, []byte("."))
+		if !ok || len(text) < 2 {
+			return 0
+		}
+		n, _ := strconv.Atoi(string(text[1:]))
+		return n
+	case table.OpDelete:
+		if len(c.Keys) == 2 {
+			n, _ := strconv.Atoi(strings.TrimPrefix(string(c.Keys[1]), "#"))
+			return n
+		}
+	case table.OpIncrement:
+		return int(c.Delta)
+	}
+	return 0
+}
+
+// compare tells how a table differs from the model, both at the same seq.
+func (m *model) compare(t *table.Table) error {
+	if t.Len() != len(m.keys) {
+		return fmt.Errorf("the table has %d keys, the history %d", t.Len(), len(m.keys))
+	}
+	for k, it := range m.keys {
+		v, version, ok := t.Get([]byte(k))
+		if !ok || string(v) != it.value || version != it.version {
+			return fmt.Errorf("the table has %s=%.40q@%d, the history %.40q@%d", k, v, version, it.value, it.version)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,392 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/chaintable/chaintable/chain"
+	"github.com/chaintable/chaintable/table"
+)
+
+// client issues operations through one server at a time, several at once. There are two sorts: plain ones, which never
+// send a write again, and those with a session, which send it again, elsewhere if need be, until they know.
+type client struct {
+	w        *world
+	id       int
+	sessions bool
+	dead     bool
+
+	ch       *channel
+	stream   *stream
+	session  *clientSession
+	flight   []*op // under way, in order
+	unproven []*op // numbered writes whose fate is not known
+	known    map[string]chain.Seq
+	waiting  bool // for a server to connect to
+}
+
+// clientSession is a session as its client knows it.
+type clientSession struct {
+	id    chain.SessionID
+	chain chain.ID
+	next  uint64 // number of the next request
+	open  []*op  // requests without a result, in order
+}
+
+// doneBelow is the number below which all results have arrived.
+func (s *clientSession) doneBelow() uint64 {
+	if len(s.open) > 0 {
+		return s.open[0].number
+	}
+	return s.next
+}
+
+func (c *client) String() string {
+	if c.sessions {
+		return fmt.Sprintf("c%d(session)", c.id)
+	}
+	return fmt.Sprintf("c%d", c.id)
+}
+
+// addClient begins a client.
+func (w *world) addClient() {
+	c := &client{w: w, id: len(w.clients) + 1, sessions: w.chance(0.4), known: make(map[string]chain.Seq)}
+	w.clients = append(w.clients, c)
+	w.after(w.soon(w.Think), c.act)
+}
+
+// die ends a client in the middle of what it does.
+func (c *client) die() {
+	if c.dead {
+		return
+	}
+	c.dead = true
+	if c.w.story.on {
+		c.w.tell("%v dies", c)
+	}
+	if c.ch != nil {
+		c.ch.close()
+	}
+	for _, o := range slices.Clone(c.flight) {
+		c.end(o, opUnknown)
+	}
+}
+
+// idle tells whether the client has nothing under way and nothing left to find out.
+func (c *client) idle() bool { return c.dead || len(c.flight) == 0 && len(c.unproven) == 0 }
+
+// act does the next thing, and again after a while.
+func (c *client) act() {
+	w := c.w
+	if c.dead {
+		return
+	}
+	w.after(w.soon(w.Think)+w.Timeout/1000, c.act)
+	if len(c.flight) >= w.Ops || !c.connected() {
+		return
+	}
+	if len(c.unproven) > 0 && (w.healed || w.chance(0.3)) {
+		c.begin(&op{kind: opVerify, target: c.unproven[w.rng.IntN(len(c.unproven))]})
+		return
+	}
+	if w.healed {
+		return
+	}
+	if c.sessions && c.session == nil {
+		if len(c.flight) == 0 {
+			c.begin(&op{kind: opOpen})
+		}
+		return
+	}
+	c.begin(c.invent())
+}
+
+// connected makes sure of a channel to some server, or says that there is none now.
+func (c *client) connected() bool {
+	if c.ch != nil {
+		return true
+	}
+	up := c.w.up()
+	if len(up) == 0 {
+		return false
+	}
+	c.ch = up[c.w.rng.IntN(len(up))].connect(c)
+	if !c.sessions || c.stream == nil {
+		c.stream = &stream{retried: c.sessions}
+	}
+	for _, o := range c.flight { // of a session: all again, in order
+		c.ch.send(o)
+		c.w.stats.Retries++
+	}
+	return true
+}
+
+// invent makes up an operation.
+func (c *client) invent() *op {
+	w := c.w
+	o := &op{keys: []string{c.key()}}
+	switch x := w.rng.Float64(); {
+	case x < 0.40:
+		o.kind = opGet
+	case x < 0.46:
+		o.kind = opMany
+		for range w.rng.IntN(4) {
+			o.keys = append(o.keys, c.key())
+		}
+	case x < 0.49:
+		o.kind, o.keys = opSize, nil
+	case x < 0.68:
+		o.kind = opPut
+	case x < 0.78:
+		o.kind = opPut
+		o.cond = table.Condition(1 + w.rng.IntN(3))
+		if o.cond == table.IfVersion {
+			o.version = c.known[o.keys[0]]
+		}
+	case x < 0.82:
+		o.kind = opPutMany
+		o.keys = append(o.keys, c.key())
+	case x < 0.88:
+		o.kind = opDelete
+		if c.sessions && w.chance(0.3) {
+			o.cond = table.IfVersion
+			o.version = c.known[o.keys[0]]
+		}
+	case x < 0.94:
+		o.kind = opIncrement
+		if w.chance(0.7) {
+			o.keys[0] = "n" + o.keys[0][1:]
+		}
+	case x < 0.945 && c.sessions:
+		o.kind, o.keys = opClear, nil
+	default:
+		o.kind = opPut
+		if !c.sessions {
+			o.kind = opNumbered
+		}
+	}
+	return o
+}
+
+func (c *client) key() string { return fmt.Sprintf("k%d", c.w.rng.IntN(c.w.Keys)) }
+
+// begin sends an operation for the first time.
+func (c *client) begin(o *op) {
+	w := c.w
+	o.client, o.start, o.stream, o.state = c, w.now, c.stream, opPending
+	w.check.ops = append(w.check.ops, o)
+	o.id = len(w.check.ops)
+	if !o.kind.reads() {
+		o.value = fmt.Sprintf("v%d.", o.id)
+		if w.chance(w.Big) {
+			o.value += strings.Repeat("x", w.rng.IntN(5000))
+		}
+		o.encode()
+		if c.sessions {
+			o.session = c.session
+			if o.kind != opOpen {
+				o.number = c.session.next
+				c.session.next++
+				c.session.open = append(c.session.open, o)
+			}
+		}
+	}
+	o.stream.ops = append(o.stream.ops, o)
+	c.flight = append(c.flight, o)
+	w.story.mix(9, uint64(o.id), uint64(o.kind))
+	c.ch.send(o)
+	c.patience(o)
+}
+
+// patience gives up on a server that does not answer.
+func (c *client) patience(o *op) {
+	c.w.after(c.w.Patience, func() {
+		if c.dead || o.state != opPending {
+			return
+		}
+		if c.ch != nil && slices.Contains(c.flight, o) {
+			if c.w.story.on {
+				c.w.tell("%v waits no longer for %v at %v", c, o, c.ch.proc)
+			}
+			c.ch.close()
+			c.drop()
+		}
+		if o.state == opPending {
+			c.patience(o)
+		}
+	})
+}
+
+// lost tells the client that its connection broke.
+func (c *client) lost(ch *channel) {
+	if c.ch == ch && !c.dead {
+		c.drop()
+	}
+}
+
+// drop forgets the channel. What was under way is unknown to a plain client; one with a session will send it again.
+func (c *client) drop() {
+	c.ch = nil
+	if !c.sessions {
+		for _, o := range slices.Clone(c.flight) {
+			c.end(o, opUnknown)
+		}
+	}
+	c.reconnect()
+}
+
+func (c *client) reconnect() {
+	if c.waiting {
+		return
+	}
+	c.waiting = true
+	c.w.after(c.w.soon(c.w.Timeout/10), func() {
+		c.waiting = false
+		if !c.dead && c.ch == nil && !c.connected() {
+			c.reconnect()
+		}
+	})
+}
+
+// end settles an operation.
+func (c *client) end(o *op, s opState) {
+	if o.state != opPending {
+		return
+	}
+	o.state = s
+	if s == opDone && o.kind != opNumbered {
+		o.end = c.w.now
+	}
+	c.flight = remove(c.flight, o)
+	if o.session != nil {
+		o.session.open = remove(o.session.open, o)
+	}
+	if c.w.story.on {
+		c.w.tell("%v: %v: %s", c, o, o.outcomeText())
+	}
+}
+
+// heard takes the answer of a server.
+func (c *client) heard(ch *channel, o *op, out outcome) {
+	if c.dead || c.ch != ch || o.state != opPending {
+		return
+	}
+	w := c.w
+	w.story.mix(10, uint64(o.id), uint64(out.kind))
+	o.chain = out.chain
+	switch out.kind {
+	case gotResult:
+		c.result(o, out)
+	case gotNumber:
+		o.seq = out.seq
+		c.unproven = append(c.unproven, o)
+		c.end(o, opDone)
+	case gotRead:
+		o.read = out.read
+		w.stats.Reads++
+		if o.kind == opGet {
+			c.known[o.keys[0]] = o.read.items[0].version
+		}
+		c.end(o, opDone)
+	case gotFate:
+		c.verified(o, out.fate)
+	case gotForgotten:
+		c.forgotten(o)
+	case gotUncertain:
+		if !c.again(ch) {
+			c.end(o, opUnknown)
+		}
+	case gotUnsent:
+		if !c.again(ch) {
+			c.end(o, opRefused)
+			if w.chance(0.7) {
+				ch.close()
+				c.drop()
+			}
+		}
+	}
+}
+
+// again lets a client with a session send everything once more, elsewhere.
+func (c *client) again(ch *channel) bool {
+	if !c.sessions {
+		return false
+	}
+	ch.close()
+	c.drop()
+	return true
+}
+
+// result takes the result of a write.
+func (c *client) result(o *op, out outcome) {
+	o.result, o.seq = out.result, out.result.Seq
+	if o.kind == opOpen {
+		c.session = &clientSession{id: chain.SessionID(out.result.Seq), chain: out.chain, next: 1}
+		c.stream = &stream{retried: true}
+	} else if len(o.keys) == 1 && out.result.Code == table.CodeOK {
+		c.known[o.keys[0]] = o.seq
+	}
+	c.w.stats.Writes++
+	c.end(o, opDone)
+}
+
+// verified takes the answer to a verify. Executed and lost are final.
+func (c *client) verified(o *op, f table.Fate) {
+	o.fate = f
+	c.w.stats.Verifies++
+	c.end(o, opDone)
+	t := o.target
+	if f == table.Pending {
+		return
+	}
+	c.unproven = remove(c.unproven, t)
+	if t.fate == 0 {
+		t.fate = f
+		if f == table.Executed {
+			t.end = c.w.now
+		}
+	}
+}
+
+// forgotten means that the session, or the chain that gave a number, is no more.
+func (c *client) forgotten(o *op) {
+	if o.kind == opVerify {
+		c.unproven = remove(c.unproven, o.target)
+	}
+	if !c.sessions || o.kind == opVerify {
+		c.end(o, opUnknown)
+		return
+	}
+	c.session = nil
+	c.ch.close()
+	for _, f := range slices.Clone(c.flight) {
+		c.end(f, opUnknown)
+	}
+	c.drop()
+}
+
+// settled tells whether all clients are idle.
+func (w *world) settled() bool {
+	for _, c := range w.clients {
+		if !c.idle() {
+			return false
+		}
+	}
+	return true
+}
+
+// askAll begins a read of every key at every member, each through a client of its own.
+func (w *world) askAll() {
+	for _, m := range w.coord.now().view.Members {
+		p := w.check.processes[m.MemberID]
+		c := &client{w: w, id: len(w.clients) + 1, known: make(map[string]chain.Seq)}
+		w.clients = append(w.clients, c)
+		c.ch, c.stream = p.connect(c), &stream{}
+		for i := range w.Keys {
+			c.begin(&op{kind: opGet, keys: []string{fmt.Sprintf("k%d", i)}})
+			c.begin(&op{kind: opGet, keys: []string{fmt.Sprintf("n%d", i)}})
+		}
+		c.begin(&op{kind: opSize})
+	}
+}

@@ -1,0 +1,132 @@
+package sim
+
+import (
+	"slices"
+
+	"github.com/chaintable/chaintable/chain"
+	"github.com/chaintable/chaintable/table"
+)
+
+// disk is what a durable server finds again: the log as far as it was synced, behind a snapshot. Whole entries only; torn
+// records and bad bytes come with storage.
+type disk struct {
+	incarnation chain.Incarnation
+	chain       chain.ID
+	epoch       chain.Epoch
+
+	image     image
+	log       []chain.Entry
+	committed chain.Seq // a lower bound, written now and then
+
+	queue   []diskWrite // not yet synced, in order
+	syncing bool
+	reading *process // whose writes these are
+}
+
+// image is a whole table at base.
+type image struct {
+	base   chain.Position
+	chunks [][]byte
+}
+
+// diskWrite is one of: a cut behind truncate, entries, a new table; then runs when it is durable.
+type diskWrite struct {
+	truncate *chain.Position
+	entries  []chain.Entry
+	install  *image
+	then     func()
+}
+
+// write queues a write. One fsync at a time covers all that is queued when it begins.
+func (d *disk) write(p *process, x diskWrite) {
+	d.queue = append(d.queue, x)
+	if !d.syncing {
+		d.sync(p)
+	}
+}
+
+func (d *disk) sync(p *process) {
+	d.syncing = true
+	n := len(d.queue)
+	p.later(p.w.between(p.w.Disk), func() {
+		d.syncing = false
+		p.w.stats.Syncs++
+		done := d.queue[:n]
+		d.queue = slices.Clone(d.queue[n:])
+		for _, x := range done {
+			d.apply(x)
+		}
+		d.committed = max(d.committed, min(p.gate.Applied(), d.last().Seq))
+		p.push(chain.Persisted{Position: d.last()})
+		for _, x := range done {
+			if x.then != nil {
+				x.then()
+			}
+		}
+		if len(d.queue) > 0 {
+			d.sync(p)
+		}
+	})
+}
+
+// apply makes a write durable.
+func (d *disk) apply(x diskWrite) {
+	if x.truncate != nil {
+		i := slices.IndexFunc(d.log, func(e chain.Entry) bool { return e.Seq > x.truncate.Seq })
+		if i >= 0 {
+			d.log = d.log[:i:i]
+		}
+	}
+	if x.install != nil {
+		d.image, d.log, d.committed = *x.install, nil, x.install.base.Seq
+	}
+	d.log = append(d.log, x.entries...)
+}
+
+func (d *disk) last() chain.Position {
+	if n := len(d.log); n > 0 {
+		return d.log[n-1].Position()
+	}
+	return d.image.base
+}
+
+// crash loses what was not synced, or not all of it: some prefix may have reached the disk.
+func (d *disk) crash(w *world) {
+	if n := len(d.queue); n > 0 && w.chance(0.5) {
+		keep := w.rng.IntN(n + 1)
+		for _, x := range d.queue[:keep] {
+			d.apply(x)
+		}
+		if keep < n && len(d.queue[keep].entries) > 0 {
+			es := d.queue[keep].entries
+			d.apply(diskWrite{entries: es[:w.rng.IntN(len(es)+1)]})
+		}
+	}
+	d.queue, d.syncing = nil, false
+}
+
+// recover gives p the table, and the replica the log, that the last life left.
+func (d *disk) recover(p *process) *chain.Recovered {
+	if d.chain == 0 {
+		return nil
+	}
+	if d.image.chunks != nil {
+		r := table.NewRestorer(p.w.tableConfig())
+		for _, c := range d.image.chunks {
+			if err := r.Add(c); err != nil {
+				p.w.fail("%v: recovery: %v", p, err)
+				return nil
+			}
+		}
+		t, err := r.Finish()
+		if err != nil {
+			p.w.fail("%v: recovery: %v", p, err)
+			return nil
+		}
+		p.table = t
+	}
+	return &chain.Recovered{
+		Chain: d.chain, Epoch: d.epoch, Base: d.image.base, Log: slices.Clone(d.log),
+		Committed: min(d.committed, d.last().Seq), Complete: true, Table: p.table.Bytes(),
+	}
+}

@@ -1,0 +1,20 @@
+// Package sim runs whole clusters of Chaintable from one seed: many servers, their clients, the network between them, their
+// disks and the coordinator, in one goroutine on virtual time. The protocol (chain) and the state (table) in it are
+// the real ones; everything around them is modelled, and misbehaves as the seed says.
+//
+//	options.go      what a seed switches on (a swarm: each run has its own mix)
+//	world.go        virtual time: a heap of events
+//	network.go      connections that delay, stall, break and lose
+//	coordinator.go  records with versions; late, stale, lost and unknown
+//	server.go       places where processes live, die, pause and return
+//	process.go      carries out chain.Ready as the runtime does
+//	serve.go        the front end: writes, reads through chain.Gate, verify
+//	disk.go         what a durable server finds again
+//	client.go       clients that write, read, retry and die
+//	faults.go       when something goes wrong
+//	checker_*.go    what must be true all the same; they know nothing of chain's insides
+//	story.go        the last events before a failure, to be read by people
+//
+// Nothing here is safe for concurrent use, and nothing needs to be: a Run is one goroutine. The same seed and options
+// give the same run, event for event; no map is iterated where its order could matter.
+package sim

@@ -1,0 +1,171 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// Range is a range of durations from which one is drawn evenly; Rare is added to one in a hundred, up to so much.
+type Range struct{ Min, Max, Rare time.Duration }
+
+// Options is everything about a run that is not chance within it. Times are virtual. The mean time between two faults of
+// a kind is zero where that kind is switched off.
+type Options struct {
+	Seed    uint64
+	Servers int           // at the start, 1 to 5
+	Joiners int           // servers that come later
+	Clients int           // at once; a client that dies is followed by another
+	Ops     int           // that each client has in flight at most
+	Keys    int           // that clients share
+	Length  time.Duration // of the part in which faults happen
+	Target  int           // of the view; zero for all
+	Durable float64       // share of the servers that keep their log
+
+	Timeout    time.Duration // T
+	Tick       time.Duration
+	NoLeases   bool
+	Drift      float64       // clocks run at 1-Drift to 1+Drift
+	Turn       Range         // from an input to the turn of the loop that takes it
+	Batch      int           // inputs that one turn takes before it flushes, at most
+	Delay      Range         // of messages between servers
+	Stall      time.Duration // a connection that is blocked for longer breaks
+	Linger     float64       // of breaks: what was in flight arrives late, some of it
+	ClientWait Range         // of messages between clients and servers
+	Patience   time.Duration // of clients, before they try elsewhere
+	Think      time.Duration // between two operations of a client, on average
+	Disk       Range         // of an fsync
+	Probe      Range
+	Big        float64 // share of values that are large
+	Reader     Range   // between reading a value and checking the lease
+	SlowReader float64 // readers that are starved for several T there
+
+	Coord         Range // one way to the coordinator
+	CoordTimeout  time.Duration
+	CoordLost     float64 // requests that get no answer, carried out or not
+	CoordLate     float64 // requests that are carried out long after they were given up
+	CoordStale    float64 // reads that show an older state
+	CoordStaleAge time.Duration
+	SyncStale     float64 // even those that ask for the newest
+	WatchLost     float64
+
+	// Faults, mean times between two.
+	Crash, Pause, Break, Block, Partition, Outage, CoordCut, Expire, Leave, ClientDeath, Massacre time.Duration
+
+	Down    time.Duration // how long a server stays down, on average
+	Paused  time.Duration // how long a pause lasts
+	Blocked time.Duration // how long a block, partition, cut or outage lasts
+}
+
+// Draw makes the options of a seed: a swarm, each fault on in about half of the runs.
+func Draw(seed uint64) Options {
+	rng := rand.New(rand.NewPCG(seed, 0x0b710115))
+	between := func(lo, hi time.Duration) time.Duration { return lo + time.Duration(rng.Int64N(int64(hi-lo)+1)) }
+	pick := func(ds ...time.Duration) time.Duration { return ds[rng.IntN(len(ds))] }
+	chance := func(p float64) bool { return rng.Float64() < p }
+
+	t := pick(200*time.Millisecond, 500*time.Millisecond, time.Second, time.Second, 3*time.Second)
+	o := Options{
+		Seed:    seed,
+		Servers: 1 + rng.IntN(5),
+		Joiners: rng.IntN(4),
+		Clients: 1 + rng.IntN(5),
+		Ops:     1 + rng.IntN(4),
+		Keys:    1 + rng.IntN(8),
+		Length:  between(8*t, 30*t),
+		Timeout: t,
+		Tick:    t / time.Duration(8+rng.IntN(33)),
+		Batch:   1 + rng.IntN(8),
+		Think:   between(t/200, t/4),
+		Stall:   between(t/2, 6*t),
+		Probe:   Range{Min: t / 1000, Max: t / 20, Rare: t},
+		Down:    between(t/10, 6*t),
+		Paused:  between(t/10, 4*t),
+		Blocked: between(t/10, 4*t),
+
+		Patience:     between(t/2, 5*t),
+		CoordTimeout: between(t/4, 2*t),
+	}
+	if chance(0.3) {
+		o.Target = 1 + rng.IntN(4)
+	}
+	o.Durable = []float64{0, 0, 1, 1, 0.5}[rng.IntN(5)]
+	o.NoLeases = chance(0.1)
+	o.Drift = []float64{0, 0.001, 0.05}[rng.IntN(3)]
+	o.Delay = Range{Min: t / 5000, Max: pick(t/1000, t/100, t/20), Rare: pick(0, t/5, t)}
+	o.ClientWait = Range{Min: t / 5000, Max: pick(t/1000, t/50), Rare: pick(0, t/5)}
+	o.Turn = Range{Max: pick(0, t/2000, t/200), Rare: pick(0, t/5)}
+	o.Disk = Range{Min: t / 1000, Max: pick(t/500, t/50, t/5), Rare: pick(0, t)}
+	o.Reader = Range{Max: pick(0, t/1000, t/10), Rare: pick(0, 2*t)}
+	o.Coord = Range{Min: t / 1000, Max: pick(t/500, t/50, t/10), Rare: pick(0, t/2)}
+	if chance(0.3) {
+		o.Linger = rng.Float64()
+	}
+	if chance(0.2) {
+		o.Big = 0.3
+	}
+	if chance(0.1) {
+		o.SlowReader = 0.02
+	}
+	if chance(0.5) {
+		o.CoordLost = rng.Float64() * 0.2
+	}
+	if chance(0.4) {
+		o.CoordLate = rng.Float64() * 0.2
+	}
+	if chance(0.6) {
+		o.CoordStale, o.CoordStaleAge = rng.Float64()*0.5, between(0, 3*t)
+	}
+	if chance(0.2) {
+		o.SyncStale = 0.2
+	}
+	if chance(0.5) {
+		o.WatchLost = rng.Float64()
+	}
+	for _, f := range o.faults() {
+		if chance(f.odds) {
+			*f.mean = between(o.Length/12, o.Length)
+		}
+	}
+	return o
+}
+
+// fault names one kind of fault and its mean time.
+type fault struct {
+	name string
+	odds float64
+	mean *time.Duration
+}
+
+func (o *Options) faults() []fault {
+	return []fault{
+		{"crash", 0.6, &o.Crash},
+		{"pause", 0.5, &o.Pause},
+		{"break", 0.5, &o.Break},
+		{"block", 0.4, &o.Block},
+		{"partition", 0.3, &o.Partition},
+		{"outage", 0.3, &o.Outage},
+		{"coordinator cut", 0.4, &o.CoordCut},
+		{"expiry", 0.4, &o.Expire},
+		{"leave", 0.3, &o.Leave},
+		{"client death", 0.3, &o.ClientDeath},
+		{"massacre", 0.15, &o.Massacre},
+	}
+}
+
+// String is the options that are not zero, by name.
+func (o Options) String() string {
+	var b strings.Builder
+	v := reflect.ValueOf(o)
+	for i := range v.NumField() {
+		if f := v.Field(i); !f.IsZero() {
+			if b.Len() > 0 {
+				b.WriteByte(' ')
+			}
+			fmt.Fprintf(&b, "%s=%v", v.Type().Field(i).Name, f.Interface())
+		}
+	}
+	return b.String()
+}

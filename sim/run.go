@@ -1,0 +1,195 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/chaintable/chaintable/chain"
+)
+
+// Stats is what happened in one or more runs.
+type Stats struct {
+	Runs, Steps, Messages, Lost, Syncs, Commits, Views, Snapshots, Restarts uint64
+	Ops, Writes, Reads, Barriers, Verifies, Retries                         uint64
+	Starts, Crashes, Massacres, Pauses, Breaks, Blocks, Partitions          uint64
+	Outages, Cuts, Expiries, CoordLost, CoordLate, CoordUnknown             uint64
+	Leaves, Left, Halts, ClientDeaths                                       uint64
+	Virtual                                                                 time.Duration
+}
+
+// Outcome is how a run went.
+type Outcome struct {
+	Stats
+	Hash  uint64 // of all that happened
+	Err   error  // nil: nothing wrong was found
+	Story string // the last events, if the run was made to be told
+}
+
+// Run makes one run.
+func Run(o Options, tell bool) Outcome {
+	return newWorld(o, tell).run()
+}
+
+// Explain is the report of a failed run: it makes the run again to tell its story.
+func Explain(o Options, err error) string {
+	again := Run(o, true)
+	var b strings.Builder
+	fmt.Fprintf(&b, "seed %d: %v\n\noptions: %v\n\nlast events:\n%s", o.Seed, err, o, again.Story)
+	if again.Err == nil || again.Err.Error() != err.Error() {
+		fmt.Fprintf(&b, "\nTHE RUN IS NOT THE SAME WHEN REPEATED: %v\n", again.Err)
+	}
+	fmt.Fprintf(&b, "\nrepeat: go test ./sim -run TestReplay -seed %d\n", o.Seed)
+	return b.String()
+}
+
+// run lets the cluster live, heals it, and judges it.
+func (w *world) run() Outcome {
+	for range w.Servers {
+		s := w.addServer()
+		w.after(w.soon(w.Timeout/10), s.start)
+	}
+	for range w.Joiners {
+		s := w.addServer()
+		w.after(time.Duration(w.rng.Int64N(int64(w.Length))), func() {
+			if !w.healed {
+				s.start()
+			}
+		})
+	}
+	for range w.Clients {
+		w.addClient()
+	}
+	w.after(w.soon(4*w.Timeout), w.faults.begin)
+	w.runUntil(w.Length, nil)
+	if w.failure == nil {
+		w.faults.heal()
+		w.comeToRest()
+	}
+	if w.failure == nil {
+		w.judge()
+	}
+	w.stats.Runs, w.stats.Steps, w.stats.Ops, w.stats.Virtual = 1, w.steps, uint64(len(w.check.ops)), w.now
+	for _, p := range w.up() {
+		for _, t := range p.transfers {
+			t.snap.Close()
+		}
+	}
+	return Outcome{Stats: w.stats, Hash: w.story.hash, Err: w.failure, Story: w.story.String()}
+}
+
+// restBound is how long a healed cluster may take: evicted servers wait 10 s, and so may each learner.
+func (w *world) restBound() time.Duration {
+	return time.Duration(20+10*len(w.servers))*time.Second + 60*w.Timeout
+}
+
+// comeToRest demands that a healed cluster becomes whole, and then that every server answers every read.
+func (w *world) comeToRest() {
+	var why string
+	checked := time.Duration(-1)
+	bound := w.now + w.restBound()
+	w.runUntil(bound, func() bool {
+		if w.now-checked < w.Timeout/4 {
+			return false
+		}
+		checked = w.now
+		why = w.unrest()
+		return why == ""
+	})
+	if w.failure != nil {
+		return
+	}
+	if why = w.unrest(); why != "" {
+		w.fail("not at rest %v after everything was healed: %s", w.restBound(), why)
+		return
+	}
+	w.askAll()
+	w.runUntil(w.now+20*w.Timeout, w.settled)
+	if w.failure == nil && !w.settled() {
+		w.fail("at rest, and a read is not answered")
+	}
+}
+
+// unrest says why the cluster is not whole, or nothing.
+func (w *world) unrest() string {
+	s := w.coord.now()
+	if !s.exists {
+		return "there is no view"
+	}
+	up := w.up()
+	want := len(up)
+	for _, p := range up {
+		if p.leaving {
+			return fmt.Sprintf("%v is leaving", p)
+		}
+	}
+	if s.view.Target > 0 {
+		want = min(want, s.view.Target)
+	}
+	if len(s.view.Members) != want || s.view.Learner != (chain.Member{}) {
+		return fmt.Sprintf("the view is %s, and %d servers are up", w.showView(s.view.View), len(up))
+	}
+	if !w.settled() {
+		return "a client waits"
+	}
+	var first *process
+	for _, m := range s.view.Members {
+		p := w.check.processes[m.MemberID]
+		if p == nil || p.dead {
+			return fmt.Sprintf("%v of the view is dead", m.MemberID)
+		}
+		st := p.replica.Status()
+		switch {
+		case st.View.Epoch != s.view.Epoch:
+			return fmt.Sprintf("%v is in epoch %d", p, st.View.Epoch)
+		case p.gate.Applied() != p.gate.All():
+			return fmt.Sprintf("%v has applied %d of %d", p, p.gate.Applied(), p.gate.All())
+		case !w.NoLeases && !p.gate.Leased(p.clock()):
+			return fmt.Sprintf("%v has no lease", p)
+		case first != nil && p.gate.Applied() != first.gate.Applied():
+			return fmt.Sprintf("%v has applied %d, %v %d", p, p.gate.Applied(), first, first.gate.Applied())
+		}
+		first = p
+	}
+	return ""
+}
+
+// judge holds everything that clients saw against everything that was committed.
+func (w *world) judge() {
+	for _, o := range w.check.ops {
+		if o.start > w.Length && o.state != opDone && o.client.id > w.Clients+int(w.stats.ClientDeaths) {
+			w.fail("%v of %v at the end: %v", o, o.client, o.state)
+			return
+		}
+	}
+	x, err := examine(w.check.ops, w.check.histories)
+	if err == nil {
+		err = w.compareTables(x)
+	}
+	if err == nil {
+		err = x.linearizable()
+	}
+	if err != nil {
+		w.fail("%v", err)
+	}
+}
+
+// compareTables holds the tables of the members at rest against the history.
+func (w *world) compareTables(x *examination) error {
+	s := w.coord.now()
+	for _, m := range s.view.Members {
+		p := w.check.processes[m.MemberID]
+		for _, r := range x.chains {
+			if r.id != s.view.Chain || len(r.committed) == 0 {
+				continue
+			}
+			if p.table.Seq() != r.last().Seq {
+				return fmt.Errorf("%v: the table is at %d, the history ends at %v", p, p.table.Seq(), r.last())
+			}
+			if err := r.model.compare(p.table); err != nil {
+				return fmt.Errorf("%v: %w", p, err)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/chaintable/chaintable/chain"
+	"github.com/chaintable/chaintable/table"
+)
+
+// server is a place: an address and a machine with a clock, and perhaps a disk, where processes live one after another.
+type server struct {
+	w       *world
+	index   int
+	address string
+	node    chain.NodeID // of a durable server; others have a new one in each life
+	disk    *disk        // nil in memory only
+	boot    string
+	offset  time.Duration // of its clock
+	rate    float64       // of its clock
+	proc    *process      // nil while it is down
+	cut     bool          // from the coordinator
+	gone    bool          // it left for good
+}
+
+// addServer makes a place. Nothing runs there yet.
+func (w *world) addServer() *server {
+	i := len(w.servers)
+	s := &server{
+		w: w, index: i, address: fmt.Sprintf("10.0.0.%d:7001", i+1),
+		offset: time.Duration(w.rng.Int64N(int64(1000 * time.Hour))),
+		rate:   1 + w.Drift*(2*w.rng.Float64()-1),
+	}
+	if w.chance(0.7) {
+		s.boot = fmt.Sprintf("boot-%d", i)
+	}
+	if w.chance(w.Durable) {
+		s.node = w.newNode()
+		s.disk = &disk{}
+	}
+	w.servers = append(w.servers, s)
+	w.net.grow()
+	return s
+}
+
+func (w *world) newNode() chain.NodeID { return chain.NodeID(w.rng.Uint64() | 1) }
+
+// start begins a new process here: a recovered one where there is a disk, else one that knows nothing.
+func (s *server) start() {
+	w := s.w
+	w.stats.Starts++
+	p := &process{w: w, srv: s, serial: int(w.stats.Starts), table: table.New(w.tableConfig())}
+	p.id.Node = s.node
+	if s.disk == nil {
+		p.id.Node = w.newNode()
+	}
+	cfg := chain.Config{
+		Self:           chain.Member{MemberID: p.id, Address: s.address, Durable: s.disk != nil},
+		Boot:           s.boot,
+		SessionTimeout: w.Timeout,
+		NewChain:       chain.ID(w.rng.Uint64() | 1),
+		Target:         w.Target,
+		NoLeases:       w.NoLeases,
+		Touches:        table.Touches,
+		Growth:         table.Growth,
+		Encode:         func(e *chain.Entry) []byte { return table.AppendEntry(nil, e) },
+	}
+	if s.disk != nil {
+		cfg.Self.Incarnation = s.disk.incarnation
+		cfg.Recovered = s.disk.recover(p)
+		p.id = cfg.Self.MemberID
+	}
+	if w.failure != nil {
+		return
+	}
+	r, err := chain.New(cfg)
+	if err != nil {
+		w.fail("%v: %v", p, err)
+		return
+	}
+	p.replica, p.gate, s.proc = r, r.Gate(), p
+	p.session = w.coord.connect()
+	w.story.mix(6, uint64(s.index))
+	if w.story.on {
+		w.tell("%v starts at %s, durable=%t recovered=%t", p, s.address, s.disk != nil, cfg.Recovered != nil)
+	}
+	w.check.starts(p, cfg.Recovered)
+	p.ticks()
+}
+
+// crash ends the process here at once. A disk keeps what has been synced, and perhaps some more.
+func (s *server) crash() {
+	p := s.proc
+	if p == nil {
+		return
+	}
+	s.proc, p.dead = nil, true
+	s.w.story.mix(7, uint64(s.index))
+	if s.w.story.on {
+		s.w.tell("%v dies", p)
+	}
+	s.w.net.died(p)
+	if s.disk != nil {
+		s.disk.crash(s.w)
+	}
+	for _, t := range p.transfers {
+		t.snap.Close()
+	}
+	for _, ch := range p.channels {
+		ch.broke(s.w.between(s.w.ClientWait))
+	}
+}
+
+// serverAt is the place with this address, nil for none.
+func (w *world) serverAt(address string) *server {
+	for _, s := range w.servers {
+		if s.address == address {
+			return s
+		}
+	}
+	return nil
+}
+
+// up is the processes that live, paused ones included.
+func (w *world) up() (ps []*process) {
+	for _, s := range w.servers {
+		if s.proc != nil {
+			ps = append(ps, s.proc)
+		}
+	}
+	return ps
+}
+
+func (w *world) tableConfig() table.Config { return table.Config{Lists: 8, Seed: w.Seed} }
+
+// named is the process that had this id, as the simulator remembers it.
+func (w *world) named(id chain.MemberID) string {
+	for _, s := range w.servers {
+		if s.proc != nil && s.proc.id.Node == id.Node {
+			return fmt.Sprintf("%v.%d", s.proc, id.Incarnation)
+		}
+	}
+	return fmt.Sprintf("(%.4s.%d)", id.Node.String(), id.Incarnation)
+}
+
+// showView is a view with the simulator's names.
+func (w *world) showView(v chain.View) string {
+	text := fmt.Sprintf("chain=%.4s epoch=%d members=", v.Chain.String(), v.Epoch)
+	for i, m := range v.Members {
+		if i > 0 {
+			text += ">"
+		}
+		text += w.named(m.MemberID)
+	}
+	if v.Learner.MemberID != (chain.MemberID{}) {
+		text += " learner=" + w.named(v.Learner.MemberID)
+	}
+	return text
+}

@@ -1,0 +1,83 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+)
+
+var (
+	simTime = flag.Duration("simtime", 3*time.Second, "how long TestSimulation runs fresh seeds")
+	seed    = flag.Uint64("seed", 0, "the seed that TestReplay repeats; the first one of TestSimulation, zero for one drawn from the time")
+	tell    = flag.Bool("tell", false, "TestReplay tells the end of the story even of a run without failure")
+)
+
+// TestSimulation runs fresh seeds for a while: each a cluster of its own, with its own mix of faults.
+func TestSimulation(t *testing.T) {
+	first := *seed
+	if first == 0 {
+		first = uint64(time.Now().UnixNano() / 1000)
+	}
+	var total Stats
+	began := time.Now()
+	for s := first; time.Since(began) < *simTime; s++ {
+		o := Draw(s)
+		out := Run(o, false)
+		total.add(out.Stats)
+		if out.Err != nil {
+			t.Fatal(Explain(o, out.Err))
+		}
+	}
+	t.Logf("first seed %d: %.1f seeds/s\n%v", first, float64(total.Runs)/time.Since(began).Seconds(), total)
+}
+
+// TestReplay repeats the run of one seed.
+func TestReplay(t *testing.T) {
+	if *seed == 0 {
+		t.Skip("no -seed")
+	}
+	o := Draw(*seed)
+	out := Run(o, *tell)
+	if out.Err != nil {
+		t.Fatal(Explain(o, out.Err))
+	}
+	t.Logf("options: %v\n%s\n%v", o, out.Story, out.Stats)
+}
+
+// TestSame runs seeds twice: the same happens, whether or not it is told.
+func TestSame(t *testing.T) {
+	for s := uint64(1); s <= 8; s++ {
+		a, b, c := Run(Draw(s), false), Run(Draw(s), false), Run(Draw(s), true)
+		if a.Hash != b.Hash || a.Hash != c.Hash || a.Stats != b.Stats || a.Stats != c.Stats {
+			t.Errorf("seed %d: three runs differ: %x %x %x", s, a.Hash, b.Hash, c.Hash)
+		}
+	}
+}
+
+// add sums up runs.
+func (s *Stats) add(o Stats) {
+	to, from := reflect.ValueOf(s).Elem(), reflect.ValueOf(o)
+	for i := range to.NumField() {
+		if to.Field(i).CanUint() {
+			to.Field(i).SetUint(to.Field(i).Uint() + from.Field(i).Uint())
+		} else {
+			to.Field(i).SetInt(to.Field(i).Int() + from.Field(i).Int())
+		}
+	}
+}
+
+// String is every count with its name, and the mean for one run.
+func (s Stats) String() string {
+	v, text := reflect.ValueOf(s), ""
+	for i := range v.NumField() {
+		f := v.Field(i)
+		if f.CanUint() {
+			text += fmt.Sprintf("  %-12s %10d %9.1f\n", v.Type().Field(i).Name, f.Uint(), float64(f.Uint())/float64(max(s.Runs, 1)))
+		} else {
+			text += fmt.Sprintf("  %-12s %v\n", v.Type().Field(i).Name, time.Duration(f.Int()).Round(time.Second))
+		}
+	}
+	return text
+}

@@ -1,0 +1,68 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// storyLines is how many of the last events a failure prints.
+const storyLines = 220
+
+// story remembers the last events as text, and all of them as a hash.
+//
+// Text costs more than the run itself. So runs are made without, and one that fails is made again with it: it is the
+// same run.
+type story struct {
+	on    bool
+	lines [storyLines]string
+	count int
+	hash  uint64
+	full  *strings.Builder // unless nil, gets every line
+}
+
+// add is one line: what happened when.
+func (s *story) add(at time.Duration, format string, args ...any) {
+	if !s.on {
+		return
+	}
+	line := fmt.Sprintf("%12.6fs  ", at.Seconds()) + fmt.Sprintf(format, args...)
+	s.lines[s.count%storyLines] = line
+	s.count++
+	if s.full != nil {
+		s.full.WriteString(line)
+		s.full.WriteByte('\n')
+	}
+}
+
+// mix takes numbers into the hash of the run (FNV-1a over words).
+func (s *story) mix(numbers ...uint64) {
+	if s.hash == 0 {
+		s.hash = 14695981039346656037
+	}
+	for _, n := range numbers {
+		s.hash = (s.hash ^ n) * 1099511628211
+	}
+}
+
+// mixString takes text into the hash.
+func (s *story) mixString(text string) {
+	for i := 0; i < len(text); i++ {
+		s.mix(uint64(text[i]))
+	}
+}
+
+// String is the last lines, oldest first.
+func (s *story) String() string {
+	var b strings.Builder
+	from := max(0, s.count-storyLines)
+	if from > 0 {
+		fmt.Fprintf(&b, "  (%d earlier events)\n", from)
+	}
+	for i := from; i < s.count; i++ {
+		b.WriteString("  ")
+		b.WriteString(s.lines[i%storyLines])
+		b.WriteByte('\n')
+	}
+	return b.String()
+}

@@ -1,0 +1,148 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/chaintable/chaintable/chain"
+)
+
+// world is one simulated cluster with everything around it.
+type world struct {
+	Options
+	rng   *rand.Rand
+	now   time.Duration // since the start of the run
+	queue eventHeap
+	order uint64 // of events made so far: breaks ties of time
+	steps uint64 // inputs that replicas have taken
+	story story
+
+	net     network
+	coord   *coordinator
+	servers []*server
+	clients []*client
+	check   checker
+	faults  faults
+	healed  bool // nothing goes wrong any more; the cluster must come to rest
+	failure error
+	stats   Stats
+}
+
+// event is something that happens at a time.
+type event struct {
+	at    time.Duration
+	order uint64
+	run   func()
+}
+
+func newWorld(o Options, tell bool) *world {
+	w := &world{Options: o, rng: rand.New(rand.NewPCG(o.Seed, 0x5eed))}
+	w.story.on = tell
+	w.net.w = w
+	w.coord = newCoordinator(w)
+	w.check.init(w)
+	w.faults.w = w
+	return w
+}
+
+// after lets run happen when d has passed.
+func (w *world) after(d time.Duration, run func()) {
+	w.order++
+	w.queue.push(event{w.now + max(d, 0), w.order, run})
+}
+
+// runUntil lets everything happen that is due until then, or until done says so, or the run has failed.
+func (w *world) runUntil(then time.Duration, done func() bool) {
+	for w.failure == nil && len(w.queue) > 0 && w.queue[0].at <= then {
+		if done != nil && done() {
+			return
+		}
+		e := w.queue.pop()
+		w.now = e.at
+		w.story.mix(uint64(e.at), e.order)
+		e.run()
+	}
+	if w.failure == nil && done == nil {
+		w.now = then
+	}
+}
+
+// fail ends the run. The first failure counts.
+func (w *world) fail(format string, args ...any) {
+	if w.failure != nil {
+		return
+	}
+	w.failure = fmt.Errorf("sim: at %v: "+format, append([]any{w.now}, args...)...)
+	w.tell("FAILED: %v", w.failure)
+}
+
+// tell adds a line to the story. Callers on hot paths ask w.story.on first.
+func (w *world) tell(format string, args ...any) {
+	w.story.add(w.now, format, args...)
+}
+
+// chance is true with probability p.
+func (w *world) chance(p float64) bool { return p > 0 && w.rng.Float64() < p }
+
+// between is a random time in a range; rarely it is much longer, as delays are.
+func (w *world) between(r Range) time.Duration {
+	if r.Max <= r.Min {
+		return r.Min
+	}
+	d := r.Min + time.Duration(w.rng.Int64N(int64(r.Max-r.Min)))
+	if r.Rare > 0 && w.rng.Float64() < 0.01 {
+		d += time.Duration(w.rng.Int64N(int64(r.Rare)))
+	}
+	return d
+}
+
+// soon is a random time of about d: exponential, so that anything may follow anything.
+func (w *world) soon(d time.Duration) time.Duration {
+	return time.Duration(min(w.rng.ExpFloat64(), 8) * float64(d))
+}
+
+// Time of a coordinator or an observer, who have no clock of their own.
+func (w *world) time() chain.Time { return chain.Time(w.now) }
+
+// eventHeap is a binary heap, the next event first.
+type eventHeap []event
+
+func (h eventHeap) less(i, j int) bool {
+	return h[i].at < h[j].at || h[i].at == h[j].at && h[i].order < h[j].order
+}
+
+func (h *eventHeap) push(e event) {
+	*h = append(*h, e)
+	s := *h
+	for i := len(s) - 1; i > 0; {
+		up := (i - 1) / 2
+		if !s.less(i, up) {
+			return
+		}
+		s[i], s[up] = s[up], s[i]
+		i = up
+	}
+}
+
+func (h *eventHeap) pop() event {
+	s := *h
+	top, n := s[0], len(s)-1
+	s[0] = s[n]
+	s[n] = event{}
+	s = s[:n]
+	*h = s
+	for i := 0; ; {
+		least := i
+		for _, c := range [2]int{2*i + 1, 2*i + 2} {
+			if c < n && s.less(c, least) {
+				least = c
+			}
+		}
+		if least == i {
+			return top
+		}
+		s[i], s[least] = s[least], s[i]
+		i = least
+	}
+}
