@@ -8,10 +8,10 @@ const slotCount = 65_536
 // Gate is what the goroutines of connections may know of a Replica without asking its loop: enough to serve a
 // linearizable read from the table (design.md, section 4).
 //
-//  1. Note what the read must see: Key, or All for a read of many keys.
+//  1. Note the Term, and then what the read must see: Key, or All for a read of many keys.
 //  2. Wait until Applied is as high.
 //  3. Read the table.
-//  4. Check Leased, with the time now. If it is not, start over with a barrier.
+//  4. Check Leased, with the Term and the time now. If it is not, start over with a barrier.
 //
 // It is linearizable because whatever the tail committed for a key passed through this replica first, where its slot
 // was raised before the entry was forwarded, acknowledged or counted into stable. All methods may be called
@@ -22,6 +22,7 @@ type Gate struct {
 	last    atomic.Uint64            // newest seq appended here; never goes down
 	applied atomic.Uint64            // seq up to which the table holds everything; never goes down
 	lease   atomic.Int64             // Time until which reads may be answered; zero for no lease
+	term    atomic.Uint64            // rises whenever the replica ceases to be a member
 }
 
 // Key is the seq that must be applied before a read of a key with this hash.
@@ -35,10 +36,17 @@ func (g *Gate) All() Seq { return Seq(g.last.Load()) }
 // Applied is the seq up to which the table holds everything.
 func (g *Gate) Applied() Seq { return Seq(g.applied.Load()) }
 
-// Leased tells whether a value read before now may be answered.
-func (g *Gate) Leased(now Time) bool {
-	until := g.lease.Load()
-	return until != 0 && int64(now) < until
+// Term names this spell of membership. A reader that was held up while the replica left the chain and came back must not
+// take the new lease for its own: what it noted, and read, is of the time before.
+func (g *Gate) Term() uint64 { return g.term.Load() }
+
+// Leasing tells whether there is a lease, which may have run out: whether it is worth reading without a barrier.
+func (g *Gate) Leasing() bool { return g.lease.Load() != 0 }
+
+// Leased tells whether a value read before now, in this term, may be answered.
+func (g *Gate) Leased(term uint64, now Time) bool {
+	until := g.lease.Load() // before the term: a new lease comes after its term
+	return until != 0 && int64(now) < until && g.term.Load() == term
 }
 
 // raise notes an entry before anybody else can learn of it.

@@ -134,7 +134,10 @@ func (r *Replica) publishLease() {
 	if r.isMember() && r.reg.registered && !r.cfg.NoLeases && !r.leave.leaseGiven && r.lost.since == 0 {
 		until = r.reg.leaseUntil
 	}
-	if Time(r.gate.lease.Load()) != until {
+	if before := Time(r.gate.lease.Load()); before != until {
 		r.gate.lease.Store(int64(until))
+		if until == 0 {
+			r.gate.term.Add(1)
+		}
 	}
 }

@@ -117,3 +117,12 @@ func (r *Replica) Check() error {
 	}
 	return nil
 }
+
+// Log is the entries above seq that are still in memory. They are shared: do not change them. For tests.
+func (r *Replica) Log(after Seq) []Entry { return r.log.entries[r.log.after(after):] }
+
+// Base is the position behind which Log begins. For tests.
+func (r *Replica) Base() Position { return r.log.base }
+
+// Holds tells whether the log in memory has exactly this entry, or begins behind it. For tests.
+func (r *Replica) Holds(p Position) bool { return r.log.holds(p) }

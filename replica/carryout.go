@@ -1,0 +1,205 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/chaintable/chaintable/chain"
+	"github.com/chaintable/chaintable/coord"
+	"github.com/chaintable/chaintable/table"
+)
+
+// chunkBytes is about how large the chunks of a snapshot are.
+const chunkBytes = 256 << 10
+
+// carryOut does what the chain wants done, in the order of the fields of chain.Ready.
+func (r *Replica) carryOut() {
+	for {
+		ready := r.core.Ready()
+		if ready.Empty() {
+			return
+		}
+		if len(ready.Apply) > 0 {
+			r.apply(ready.Apply)
+		}
+		r.readSnapshot(ready.Stop, ready.Start, ready.Read)
+		r.restore(ready.Restore)
+		if len(ready.Send) > 0 {
+			r.config.Links.Send(ready.Send)
+		}
+		for _, peer := range ready.Close {
+			r.config.Links.Close(peer)
+		}
+		for _, a := range ready.Ask {
+			r.workers.Go(func() { r.ask(a) })
+		}
+		for _, a := range ready.Answer {
+			r.answer(a)
+		}
+		for _, m := range ready.Probe {
+			r.workers.Go(func() { r.probe(m) })
+		}
+		for _, n := range ready.News {
+			r.tell(n)
+		}
+		if ready.Left && !r.hasLeft {
+			r.hasLeft = true
+			close(r.left)
+		}
+		if ready.Halt != nil {
+			r.err = ready.Halt
+			r.config.Logger.Error("halted", "error", r.err)
+			return
+		}
+	}
+}
+
+// apply puts committed entries into the table, answers those who wait for their results, and lets reads go on.
+func (r *Replica) apply(entries []chain.Apply) {
+	t := r.table.Load()
+	var forgotten []uint64
+	for i := range entries {
+		a := &entries[i]
+		result := t.Apply(&a.Entry)
+		switch {
+		case a.ID == 0:
+		case result.Code == table.CodeForgotten:
+			forgotten = append(forgotten, a.ID)
+		default:
+			r.result(a.ID, result)
+		}
+	}
+	through := entries[len(entries)-1].Entry.Seq
+	r.step(chain.Applied{Through: through, Bytes: t.Bytes(), Forgotten: forgotten})
+	r.waiters.wake(through)
+}
+
+// readSnapshot serves a learner from an iteration over the table at one seq.
+func (r *Replica) readSnapshot(stop, start, read uint64) {
+	if stop != 0 && r.snapshot != nil {
+		r.snapshot.Close()
+		r.snapshot = nil
+	}
+	if start != 0 {
+		r.snapshot = r.table.Load().Snapshot()
+	}
+	if read != 0 {
+		data, last, err := r.snapshot.Chunk(chunkBytes)
+		if err != nil {
+			panic("replica: snapshot: " + err.Error()) // no chunk is asked for behind the last
+		}
+		r.step(chain.Chunk{Transfer: read, Data: data, Last: last})
+	}
+}
+
+// restore builds the table that a tail teaches us, and puts it in the place of ours when it is whole.
+func (r *Replica) restore(chunks []chain.Snapshot) {
+	for i := range chunks {
+		c := &chunks[i]
+		if c.Index == 0 {
+			r.restorer = table.NewRestorer(r.config.Table)
+		}
+		if r.restorer == nil {
+			continue // it was refused before
+		}
+		err := r.restorer.Add(c.Data)
+		if err == nil && !c.Last {
+			continue
+		}
+		var t *table.Table
+		if err == nil {
+			t, err = r.restorer.Finish()
+		}
+		if err == nil && t.Position() != c.Base {
+			err = errors.New("replica: restore: the snapshot ends at " + t.Position().String() + ", not at " + c.Base.String())
+		}
+		r.restorer = nil
+		if err != nil {
+			r.step(chain.Restored{Transfer: c.Transfer, Err: err})
+			continue
+		}
+		r.table.Store(t)
+		r.step(chain.Restored{Transfer: c.Transfer, Bytes: t.Bytes()})
+		r.waiters.wake(c.Base.Seq)
+	}
+}
+
+// tell writes a line of news to the log.
+func (r *Replica) tell(n chain.News) {
+	r.publish()
+	args := []any{slog.Uint64("epoch", uint64(n.View.Epoch))}
+	if n.Cause != "" {
+		args = append(args, slog.String("cause", n.Cause))
+	}
+	if n.Took > 0 {
+		args = append(args, slog.Duration("took", n.Took))
+	}
+	members := make([]string, len(n.View.Members))
+	for i, m := range n.View.Members {
+		members[i] = m.Address
+	}
+	args = append(args, slog.Any("members", members))
+	if n.View.Learner.MemberID != (chain.MemberID{}) {
+		args = append(args, slog.String("learner", n.View.Learner.Address))
+	}
+	r.config.Logger.Info(n.Text, args...)
+	r.config.OnNews(n)
+}
+
+// ask carries a request to the coordinator, and its answer back.
+func (r *Replica) ask(a chain.Ask) {
+	ctx, cancel := context.WithTimeout(r.ctx, r.config.Chain.SessionTimeout*3/4)
+	defer cancel()
+	c := r.config.Coordinator
+	var in chain.Input
+	switch a := a.(type) {
+	case chain.AskRegister:
+		sent := r.config.Clock()
+		err := c.Register(ctx, a.Registration)
+		in = chain.CoordRegistered{Member: a.Registration.MemberID, Sent: sent, Outcome: coord.Outcome(err)}
+	case chain.AskHeartbeat:
+		sent := r.config.Clock()
+		version, err := c.Heartbeat(ctx, a.Registered)
+		in = chain.CoordRegistered{Member: a.MemberID, Sent: sent, Version: version, Outcome: coord.Outcome(err)}
+	case chain.AskView:
+		view, session, err := c.View(ctx, a.Sync)
+		in = chain.CoordView{Recorded: view, Session: session, Outcome: coord.Outcome(err)}
+	case chain.AskList:
+		list, session, err := c.List(ctx)
+		in = chain.CoordList{Registered: list, Session: session, Outcome: coord.Outcome(err)}
+	case chain.AskChange:
+		in = chain.CoordChanged{Epoch: a.View.Epoch, Outcome: coord.Outcome(c.Change(ctx, a))}
+	case chain.AskDelete:
+		in = chain.CoordDeleted{Member: a.MemberID, Outcome: coord.Outcome(c.Delete(ctx, a.Registered))}
+	}
+	r.input(in)
+}
+
+// probe looks whether anybody is there.
+func (r *Replica) probe(m chain.Member) {
+	ctx, cancel := context.WithTimeout(r.ctx, r.config.Chain.SessionTimeout*3/4)
+	defer cancel()
+	dead, err := r.config.Links.Probe(ctx, m)
+	r.input(chain.ProbeDone{Member: m.MemberID, Dead: dead && err == nil})
+}
+
+// watchNews passes on the coordinator's news.
+func (r *Replica) watchNews() {
+	for {
+		select {
+		case <-r.config.Coordinator.News():
+			if !r.input(chain.CoordNews{}) {
+				return
+			}
+		case <-r.ctx.Done():
+			return
+		}
+	}
+}
+
+// handler is the Replica as its link.Transport knows it.
+type handler Replica
+
+func (h *handler) Receive(env chain.Envelope) { (*Replica)(h).input(chain.Received{Envelope: env}) }
+func (h *handler) Reset(peer chain.MemberID)  { (*Replica)(h).input(chain.LinkReset{Peer: peer}) }

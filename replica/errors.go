@@ -1,0 +1,47 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/chaintable/chaintable/chain"
+)
+
+// What can become of a request that has no result. Each error of this package is one of these (errors.Is) and says why.
+var (
+	ErrNotExecuted = errors.New("not executed")
+	ErrUncertain   = errors.New("may have been executed")
+	ErrMemory      = errors.New("not executed: the table is as large as --max-memory allows")
+	ErrSession     = errors.New("not executed: too many requests of this session are in flight")
+	ErrForgotten   = errors.New("may have been executed: the session is forgotten")
+	ErrOutside     = errors.New("not in the chain")
+)
+
+var (
+	errTimeout   = fmt.Errorf("%w: the chain did not take it in time", ErrNotExecuted)
+	errLate      = fmt.Errorf("%w: no answer in time", ErrUncertain)
+	errStopped   = fmt.Errorf("%w: the server is stopping", ErrNotExecuted)
+	errStopping  = fmt.Errorf("%w: the server stopped before it knew", ErrUncertain)
+	errTooMany   = fmt.Errorf("%w: too many requests wait", ErrNotExecuted)
+	errReadLate  = fmt.Errorf("%w: the chain did not confirm the read in time", ErrNotExecuted)
+	errReadAbort = fmt.Errorf("%w: the server is stopping", ErrNotExecuted)
+)
+
+// errorOf is what a chain's answer means for a call; nil for an answer that is none.
+func (r *Replica) errorOf(kind chain.AnswerKind) error {
+	switch kind {
+	case chain.AnswerUnsent:
+		return errTimeout
+	case chain.AnswerUncertain:
+		return errLate
+	case chain.AnswerMemory:
+		return ErrMemory
+	case chain.AnswerSession:
+		return ErrSession
+	case chain.AnswerForgotten:
+		return ErrForgotten
+	case chain.AnswerOutside:
+		return fmt.Errorf("%w: %s", ErrOutside, r.core.Status().State)
+	}
+	return nil
+}

@@ -1,0 +1,223 @@
+package replica
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/chaintable/chaintable/chain"
+	"github.com/chaintable/chaintable/table"
+)
+
+const (
+	inputQueue = 1024 // inputs that wait for the loop; then links and the coordinator's answers wait
+	batchQueue = 1024 // Writes that wait for the loop; then connections wait
+	turnInputs = 256  // taken in before the loop looks at what is to be done
+)
+
+// Replica is one running server's part in the chain. All methods may be called concurrently.
+type Replica struct {
+	config Config
+	core   *chain.Replica // the loop's
+	gate   *chain.Gate
+	table  atomic.Pointer[table.Table]
+	status atomic.Pointer[chain.Status]
+	id     atomic.Pointer[chain.MemberID]
+
+	inputs  chan chain.Input
+	batches chan *batch
+	cancels chan *batch
+
+	waiters waiters // reads that wait for entries to be applied
+
+	ctx     context.Context // of everything that waits on behalf of the loop
+	stop    context.CancelFunc
+	workers sync.WaitGroup
+	closing sync.Once
+	done    chan struct{} // the loop has ended
+	left    chan struct{} // the chain has let us go
+
+	err error // why the replica halted; set before done closes
+
+	// Of the loop alone.
+	calls    map[uint64]pending
+	nextID   uint64
+	snapshot *table.Snapshot // being sent to a learner
+	restorer *table.Restorer // of the snapshot that comes in
+	hasLeft  bool
+}
+
+// pending is who waits for an answer of the chain.
+type pending struct {
+	batch *batch
+	index int
+}
+
+// Start makes a replica and runs it until Close. It registers, and makes or joins the chain, by itself.
+func Start(config Config) (*Replica, error) {
+	if err := config.complete(); err != nil {
+		return nil, err
+	}
+	core, err := chain.New(config.Chain)
+	if err != nil {
+		return nil, err
+	}
+	r := &Replica{
+		config: config, core: core, gate: core.Gate(),
+		inputs: make(chan chain.Input, inputQueue), batches: make(chan *batch, batchQueue), cancels: make(chan *batch),
+		done: make(chan struct{}), left: make(chan struct{}),
+		calls: make(map[uint64]pending),
+	}
+	r.table.Store(table.New(config.Table))
+	r.ctx, r.stop = context.WithCancel(context.Background())
+	r.publish()
+	config.Links.Start((*handler)(r))
+	r.workers.Go(r.watchNews)
+	go r.run()
+	return r, nil
+}
+
+// ID is who this server is now: its incarnation rises when it registers anew. It is the Identity of its link.Transport.
+func (r *Replica) ID() chain.MemberID { return *r.id.Load() }
+
+// Done is closed when the replica has ended, by Close or by itself; then Err says why.
+func (r *Replica) Done() <-chan struct{} { return r.done }
+
+// Err is why the replica ended by itself, nil before and after Close.
+func (r *Replica) Err() error {
+	select {
+	case <-r.done:
+		return r.err
+	default:
+		return nil
+	}
+}
+
+// Close ends the replica at once, as a crash would: the others notice by its silence. Requests under way fail.
+func (r *Replica) Close() error {
+	r.stop()
+	<-r.done
+	var err error
+	r.closing.Do(func() {
+		err = r.config.Links.Stop()
+		if e := r.config.Coordinator.Close(); err == nil {
+			err = e
+		}
+		r.workers.Wait()
+	})
+	return err
+}
+
+// Leave takes the server out of the chain, which goes on without a gap, and then closes it; at the end of ctx it closes in any
+// case, and says so.
+func (r *Replica) Leave(ctx context.Context) error {
+	var late error
+	if r.input(chain.Leave{}) {
+		select {
+		case <-r.left:
+		case <-r.done:
+		case <-ctx.Done():
+			late = fmt.Errorf("replica: leave: %w: the others will notice by this server's silence", ctx.Err())
+		}
+	}
+	if err := r.Close(); err != nil {
+		return err
+	}
+	return late
+}
+
+// input hands something to the loop. It is false if the loop has ended.
+func (r *Replica) input(in chain.Input) bool {
+	select {
+	case r.inputs <- in:
+		return true
+	case <-r.ctx.Done():
+		return false
+	}
+}
+
+// run is the loop.
+func (r *Replica) run() {
+	defer r.end()
+	ticker := time.NewTicker(min(max(r.config.Chain.SessionTimeout/100, time.Millisecond), 50*time.Millisecond))
+	defer ticker.Stop()
+	r.step(chain.Tick{})
+	for r.err == nil {
+		r.carryOut()
+		batches := r.batches
+		if r.core.Full() {
+			batches = nil // connections wait
+		}
+		select {
+		case in := <-r.inputs:
+			r.config.Pause()
+			r.step(in)
+		case b := <-batches:
+			r.config.Pause()
+			r.begin(b)
+		case b := <-r.cancels:
+			r.config.Pause()
+			r.cancel(b)
+		case <-ticker.C:
+			r.config.Pause()
+			r.step(chain.Tick{})
+			r.publish()
+		case <-r.ctx.Done():
+			return
+		}
+		r.drain()
+	}
+}
+
+// drain takes in what else is waiting, so that one turn serves many.
+func (r *Replica) drain() {
+	for range turnInputs {
+		batches := r.batches
+		if r.core.Full() {
+			batches = nil
+		}
+		select {
+		case in := <-r.inputs:
+			r.step(in)
+		case b := <-batches:
+			r.begin(b)
+		default:
+			return
+		}
+	}
+}
+
+func (r *Replica) step(in chain.Input) { r.core.Step(r.config.Clock(), in) }
+
+// end fails what is still waiting.
+func (r *Replica) end() {
+	r.stop()
+	for _, p := range r.calls {
+		p.batch.fail(p.index, errStopping)
+	}
+	clear(r.calls)
+	r.waiters.close()
+	if r.snapshot != nil {
+		r.snapshot.Close()
+	}
+	close(r.done)
+	for {
+		select {
+		case b := <-r.batches: // nobody sends any more: done is closed
+			b.failAll(errStopped)
+		default:
+			return
+		}
+	}
+}
+
+// publish shows others how the replica is.
+func (r *Replica) publish() {
+	s := r.core.Status()
+	r.status.Store(&s)
+	if id := r.id.Load(); id == nil || *id != s.Self.MemberID {
+		r.id.Store(&s.Self.MemberID)
+	}
+}
