@@ -32,7 +32,7 @@ type history struct {
 // logged is what a position of any log stands for, for ever.
 type logged struct {
 	prev  chain.Position
-	entry *chain.Entry
+	entry chain.Entry
 }
 
 type digest struct {
@@ -146,7 +146,7 @@ func (c *checker) held(v chain.View, last chain.Position, why string) {
 			c.w.fail("view %s names %v, who never registered", c.w.showView(v), m.MemberID)
 			return
 		}
-		if l, ok := p.log(); ok && !l.Holds(last) {
+		if !p.replica.Holds(last) {
 			c.w.fail("%s, but member %v (%v) of view %s does not hold %v", why, p, m.MemberID, c.w.showView(v), last)
 			return
 		}
@@ -220,12 +220,12 @@ func (c *checker) appends(p *process, prev chain.Position, entries []chain.Entry
 		was, ok := h.logged[e.Position()]
 		switch {
 		case !ok:
-			h.logged[e.Position()] = logged{prev, e}
+			h.logged[e.Position()] = logged{prev, *e}
 		case was.prev != prev:
 			c.w.fail("%v: logs %v behind %v, another log has it behind %v", p, e, prev, was.prev)
 			return
-		case was.entry != e && !same(was.entry, e):
-			c.w.fail("%v: logs %v, another log has %v", p, e, was.entry)
+		case !same(&was.entry, e):
+			c.w.fail("%v: logs %v, another log has %v", p, e, &was.entry)
 			return
 		}
 		prev = e.Position()
@@ -240,9 +240,12 @@ func (c *checker) turned(p *process) {
 		c.w.fail("%v: its epoch fell from %d to %d", p, p.seen.epoch, s.View.Epoch)
 		return
 	}
-	if p.view.Chain != 0 && s.View.Chain != p.view.Chain {
-		c.w.fail("%v: was in chain %v and is in chain %v", p, p.view.Chain, s.View.Chain)
-		return
+	if p.view.Chain != 0 && s.View.Chain != p.view.Chain { // only who holds nothing may follow an empty restart
+		if p.seen.last != (chain.Position{}) {
+			c.w.fail("%v: was in chain %v, holds its log up to %v, and is in chain %v", p, p.view.Chain, p.seen.last, s.View.Chain)
+			return
+		}
+		p.seen = seen{}
 	}
 	if s.View.Epoch != p.seen.epoch || s.View.Chain != p.view.Chain {
 		p.seen.epoch, p.view = s.View.Epoch, s.View
@@ -250,15 +253,15 @@ func (c *checker) turned(p *process) {
 			d.chain, d.epoch = s.View.Chain, max(d.epoch, s.View.Epoch)
 		}
 	}
-	if l, ok := p.log(); ok && s.View.Chain != 0 {
-		if !l.Holds(p.seen.last) { // it has forgotten something since
-			p.seen.last = l.Base()
+	if s.View.Chain != 0 {
+		if !p.replica.Holds(p.seen.last) { // it has forgotten something since
+			p.seen.last = p.replica.Base()
 		}
-		if log := l.Log(p.seen.last.Seq); len(log) > 0 {
+		if log := p.replica.Log(p.seen.last.Seq); len(log) > 0 {
 			c.appends(p, p.seen.last, log)
 		}
 	}
-	if p.gate.Leased(p.clock()) && c.w.coord.now().view.Index(p.id) < 0 {
+	if p.leased() && c.w.coord.now().view.Index(p.id) < 0 {
 		c.w.fail("%v: has a lease, and the view %s does not name it", p, c.w.showView(c.w.coord.now().view.View))
 	}
 }
@@ -311,7 +314,7 @@ func (c *checker) continues(old, next chain.View, bad func(string)) {
 	}
 	for _, m := range old.Members {
 		p := c.processes[m.MemberID]
-		if next.Index(m.MemberID) < 0 && p != nil && !p.dead && p.id == m.MemberID && p.gate.Leased(p.clock()) {
+		if next.Index(m.MemberID) < 0 && p != nil && !p.dead && p.id == m.MemberID && p.leased() {
 			bad("a removed member has a lease")
 			return
 		}
@@ -348,19 +351,6 @@ func (c *checker) halts(p *process, why error) {
 	if now.exists && now.view.Chain == p.chainID() {
 		c.w.fail("%v: halts, and its chain is there: %v", p, why)
 	}
-}
-
-// logReader is how a replica shows its log to those who check it.
-type logReader interface {
-	Log(after chain.Seq) []chain.Entry
-	Base() chain.Position
-	Holds(chain.Position) bool
-}
-
-// log is the process's log, if its replica shows it.
-func (p *process) log() (logReader, bool) {
-	l, ok := any(p.replica).(logReader)
-	return l, ok
 }
 
 // chainID is the chain that the process is in.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/chaintable/chaintable/chain"
 	"github.com/chaintable/chaintable/table"
@@ -378,15 +379,18 @@ func (w *world) settled() bool {
 
 // askAll begins a read of every key at every member, each through a client of its own.
 func (w *world) askAll() {
+	w.Patience = time.Hour
 	for _, m := range w.coord.now().view.Members {
 		p := w.check.processes[m.MemberID]
 		c := &client{w: w, id: len(w.clients) + 1, known: make(map[string]chain.Seq)}
 		w.clients = append(w.clients, c)
 		c.ch, c.stream = p.connect(c), &stream{}
+		all := &op{kind: opMany}
 		for i := range w.Keys {
-			c.begin(&op{kind: opGet, keys: []string{fmt.Sprintf("k%d", i)}})
-			c.begin(&op{kind: opGet, keys: []string{fmt.Sprintf("n%d", i)}})
+			all.keys = append(all.keys, fmt.Sprintf("k%d", i), fmt.Sprintf("n%d", i))
 		}
+		c.begin(all)
+		c.begin(&op{kind: opGet, keys: []string{c.key()}})
 		c.begin(&op{kind: opSize})
 	}
 }

@@ -66,7 +66,7 @@ func (f *faults) crash() {
 // revive starts a server again after d.
 func (f *faults) revive(s *server, d time.Duration) {
 	f.w.after(d, func() {
-		if s.proc == nil && !s.gone {
+		if s.proc == nil && !f.w.healed {
 			s.start()
 		}
 	})

@@ -71,6 +71,9 @@ func (p *process) clock() chain.Time {
 	return chain.Time(p.srv.offset) + chain.Time(float64(p.w.now)*p.srv.rate)
 }
 
+// leased tells whether the process may answer reads from its table now.
+func (p *process) leased() bool { return p.gate.Leased(p.gate.Term(), p.clock()) }
+
 // later runs something of this process when d has passed: not if it has died, and after a pause if it is paused.
 func (p *process) later(d time.Duration, run func()) {
 	p.w.after(d, func() {

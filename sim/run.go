@@ -104,9 +104,9 @@ func (w *world) comeToRest() {
 		return
 	}
 	w.askAll()
-	w.runUntil(w.now+20*w.Timeout, w.settled)
-	if w.failure == nil && !w.settled() {
-		w.fail("at rest, and a read is not answered")
+	w.runUntil(w.now+20*w.Timeout, func() bool { why = w.unrest(); return why == "" })
+	if why = w.unrest(); w.failure == nil && why != "" {
+		w.fail("reads of all keys at rest are not answered: %s", why)
 	}
 }
 
@@ -144,7 +144,7 @@ func (w *world) unrest() string {
 			return fmt.Sprintf("%v is in epoch %d", p, st.View.Epoch)
 		case p.gate.Applied() != p.gate.All():
 			return fmt.Sprintf("%v has applied %d of %d", p, p.gate.Applied(), p.gate.All())
-		case !w.NoLeases && !p.gate.Leased(p.clock()):
+		case !w.NoLeases && !p.leased():
 			return fmt.Sprintf("%v has no lease", p)
 		case first != nil && p.gate.Applied() != first.gate.Applied():
 			return fmt.Sprintf("%v has applied %d, %v %d", p, p.gate.Applied(), first, first.gate.Applied())

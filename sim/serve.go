@@ -28,6 +28,7 @@ type call struct {
 	id   uint64 // of the Request or ReadBarrier
 	done bool
 
+	term      uint64 // of the gate, when a read noted what it must see
 	doneBelow uint64 // of the session, when the client sent it
 }
 
@@ -83,15 +84,10 @@ func (ch *channel) send(o *op) {
 	at := max(ch.lastIn, w.now+w.between(w.ClientWait))
 	ch.lastIn = at
 	w.after(at-w.now, func() {
-		if ch.closed || ch.proc.dead {
-			return
+		if !ch.closed && !ch.proc.dead {
+			ch.queue = append(ch.queue, c) // a paused process finds it there later
+			ch.proc.later(0, ch.pump)
 		}
-		ch.proc.later(0, func() {
-			if !ch.closed {
-				ch.queue = append(ch.queue, c)
-				ch.pump()
-			}
-		})
 	})
 }
 
@@ -246,6 +242,7 @@ func (p *process) read(c *call, barrier bool) {
 			return
 		}
 	}
+	c.term = p.gate.Term()
 	note := p.gate.All()
 	if o.kind == opGet {
 		note = p.gate.Key(table.Hash([]byte(o.keys[0])))
@@ -276,7 +273,7 @@ func (p *process) value(c *call, passed bool) {
 	check := func() {
 		switch {
 		case c.done:
-		case p.gate.Leased(p.clock()):
+		case p.gate.Leased(c.term, p.clock()):
 			c.finish(got)
 		default:
 			p.read(c, true)

@@ -20,7 +20,6 @@ type server struct {
 	rate    float64       // of its clock
 	proc    *process      // nil while it is down
 	cut     bool          // from the coordinator
-	gone    bool          // it left for good
 }
 
 // addServer makes a place. Nothing runs there yet.
@@ -151,6 +150,9 @@ func (w *world) showView(v chain.View) string {
 			text += ">"
 		}
 		text += w.named(m.MemberID)
+		if m.Durable {
+			text += "d"
+		}
 	}
 	if v.Learner.MemberID != (chain.MemberID{}) {
 		text += " learner=" + w.named(v.Learner.MemberID)

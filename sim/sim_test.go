@@ -81,3 +81,22 @@ func (s Stats) String() string {
 	}
 	return text
 }
+
+var many = flag.Int("many", 0, "how many seeds TestMany runs, from -seed on")
+
+// TestMany runs a given number of seeds and lists those that fail, one line each.
+func TestMany(t *testing.T) {
+	if *many == 0 {
+		t.Skip("no -many")
+	}
+	var total Stats
+	began := time.Now()
+	for s := *seed; s < *seed+uint64(*many); s++ {
+		out := Run(Draw(s), false)
+		total.add(out.Stats)
+		if out.Err != nil {
+			t.Errorf("seed %d: %.300v", s, out.Err)
+		}
+	}
+	t.Logf("%.1f seeds/s\n%v", float64(total.Runs)/time.Since(began).Seconds(), total)
+}
