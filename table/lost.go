@@ -1,6 +1,7 @@
 package table
 
 import (
+	"fmt"
 	"sort"
 
 	"github.com/chaintable/chaintable/chain"
@@ -18,7 +19,17 @@ const (
 )
 
 func (f Fate) String() string {
-	return [...]string{"fate(0)", "pending", "executed", "lost", "unknown"}[f]
+	switch f {
+	case Pending:
+		return "pending"
+	case Executed:
+		return "executed"
+	case Lost:
+		return "lost"
+	case Unknown:
+		return "unknown"
+	}
+	return fmt.Sprintf("fate(%d)", uint8(f))
 }
 
 // maxSpans bounds the memory of lost numbers: 16 MiB. Ranges, so a new head's 65,536 skipped numbers count once, and

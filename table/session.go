@@ -93,7 +93,12 @@ func (s *session) done(below uint64) int {
 	}
 	s.doneBelow = below
 	n := s.find(below)
-	s.results = s.results[n:]
+	rest := s.results[n:]
+	if n >= len(rest) {
+		// Do not keep a long array for the few results at its end. This copies no more than what has gone.
+		rest = append([]stored(nil), rest...)
+	}
+	s.results = rest
 	return n
 }
 

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"fmt"
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -133,7 +134,9 @@ func decodeSession(b []byte) (s session, err error) {
 			if err = f.want(protowire.BytesType); err == nil {
 				r, err = decodeStored(f.bs)
 			}
-			s.results = append(s.results, r)
+			if s.results = append(s.results, r); len(s.results) > chain.MaxSessionResults {
+				err = fmt.Errorf("more than %d results", chain.MaxSessionResults)
+			}
 		} else {
 			var n uint64
 			n, err = f.number(math.MaxUint64)

@@ -10,14 +10,18 @@ import (
 
 // Config is what a Table must know from the start.
 type Config struct {
-	// Lists is how many lists there are at the start, and at least at any time. Zero is 1024.
+	// Lists is how many lists there are at the start, and at least at any time. Zero is 1024; beyond 2^30 is 2^30.
+	// It costs next to nothing until keys come.
 	Lists int
 	// Seed of the hash that chooses a key's list. A server of strangers takes a random one, so that nobody can aim
 	// keys at one list. It changes the order of Scan and of snapshots, and nothing else.
 	Seed uint64
 }
 
-const defaultLists = 1024
+const (
+	defaultLists = 1024
+	maxLists     = 1 << 30 // at the start; a table may grow beyond
+)
 
 // Table is the replicated state. Apply is for one goroutine at a time; everything else may be called by any.
 type Table struct {
@@ -48,7 +52,7 @@ func New(c Config) *Table {
 		lists = defaultLists
 	}
 	return &Table{
-		index:    newIndex(c.Seed, lists),
+		index:    newIndex(c.Seed, min(lists, maxLists)),
 		sessions: newSessions(maxSessions),
 		lost:     lost{limit: maxSpans},
 	}
