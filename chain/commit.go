@@ -105,5 +105,5 @@ func (r *Replica) compact() {
 	if _, ok := r.view.successor(r.self.MemberID); ok {
 		limit = min(limit, r.down.received)
 	}
-	r.log.compact(limit, RetainedLogBytes)
+	r.log.compact(limit, r.cfg.RetainedLog)
 }

@@ -23,6 +23,9 @@ type Config struct {
 	NoLeases bool
 	// MaxMemory bounds the table, in bytes; zero is no bound.
 	MaxMemory int64
+	// RetainedLog is how many bytes of committed log are kept for servers that were briefly away. Zero is
+	// RetainedLogBytes.
+	RetainedLog uint64
 	// MaxPending bounds this server's requests that have no answer yet: Full tells when. Zero is 65,536.
 	MaxPending int
 
@@ -41,7 +44,7 @@ type Config struct {
 // Recovered is the state of a server that kept its log.
 type Recovered struct {
 	Chain     ID
-	Epoch     Epoch    // newest view adopted
+	Epoch     Epoch    // of the newest view adopted; at least 1 where there is a chain
 	Base      Position // the log follows behind it; the table holds everything up to here
 	Log       []Entry
 	Committed Seq   // a lower bound
@@ -62,6 +65,8 @@ func (c *Config) Validate() error {
 		return errors.New("chain: config: NewChain is zero")
 	case c.Target < 0 || c.MaxPending < 0 || c.MaxMemory < 0:
 		return errors.New("chain: config: negative bound")
+	case c.Recovered != nil && (c.Recovered.Chain == 0) != (c.Recovered.Epoch == 0):
+		return errors.New("chain: config: a recovered chain has an epoch")
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -53,9 +54,8 @@ func New(cfg Config) (*Replica, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if cfg.MaxPending == 0 {
-		cfg.MaxPending = 65_536
-	}
+	cfg.MaxPending = cmp.Or(cfg.MaxPending, 65_536)
+	cfg.RetainedLog = cmp.Or(cfg.RetainedLog, RetainedLogBytes)
 	r := &Replica{cfg: cfg, gate: new(Gate), self: cfg.Self, index: -1}
 	r.view.Version = -1
 	r.req.init()
@@ -69,7 +69,7 @@ func New(cfg Config) (*Replica, error) {
 
 // recover takes up the state of a former life. It is a member of nothing.
 func (r *Replica) recover(rec *Recovered) {
-	r.view.Chain, r.view.Epoch = rec.Chain, rec.Epoch
+	r.view.Chain, r.view.Epoch = rec.Chain, rec.Epoch // the view itself, or a newer one, is still to be read
 	r.log.base = rec.Base
 	r.committed, r.applying, r.applied = rec.Base.Seq, rec.Base.Seq, rec.Base.Seq
 	r.bytes = rec.Table
@@ -225,7 +225,7 @@ func (r *Replica) sendTo(to Member, m Message) {
 
 // adopt takes a newer view. Everything that belonged to the old epoch ends here.
 func (r *Replica) adopt(v Recorded, session uint64) {
-	if v.Epoch <= r.view.Epoch {
+	if v.Epoch < r.view.Epoch || v.Epoch == r.view.Epoch && len(r.view.Members) > 0 {
 		return
 	}
 	old, wasIndex := r.view, r.index

@@ -14,6 +14,9 @@ type probes struct {
 // restartChain brings a chain back all of whose members may be removed (design.md, section 5, "The whole chain dies"). We are
 // outside the view.
 func (r *Replica) restartChain() {
+	if len(r.view.Members) == 0 {
+		return // we know of a chain, and have not read its view yet
+	}
 	for _, m := range r.view.Members {
 		if !r.watch.removable(r, m.MemberID) {
 			r.probe.dead = nil
@@ -28,7 +31,7 @@ func (r *Replica) restartChain() {
 		// Every member of the latest view holds every committed entry: the longest log holds all that can have been.
 		next := r.view.View
 		next.Members, next.Learner = []Member{r.self}, Member{}
-		r.ask(next, append(r.view.Members[:len(r.view.Members):len(r.view.Members)], r.view.Learner))
+		r.ask(next, r.view.Members) // a learner may be alive, and will be taken in anew
 	}
 }
 
