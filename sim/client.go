@@ -378,7 +378,8 @@ func (w *world) settled() bool {
 }
 
 // askAll begins a read of every key at every member, each through a client of its own.
-func (w *world) askAll() {
+func (w *world) askAll() (asked []*op) {
+	first := len(w.check.ops)
 	w.Patience = time.Hour
 	for _, m := range w.coord.now().view.Members {
 		p := w.check.processes[m.MemberID]
@@ -393,4 +394,5 @@ func (w *world) askAll() {
 		c.begin(&op{kind: opGet, keys: []string{c.key()}})
 		c.begin(&op{kind: opSize})
 	}
+	return w.check.ops[first:]
 }

@@ -1,9 +1,16 @@
 package sim
 
-import "time"
+import (
+	"time"
+
+	"github.com/chaintable/chaintable/chain"
+)
 
 // faults lets things go wrong, each kind at random times with the mean that the options say.
-type faults struct{ w *world }
+type faults struct {
+	w       *world
+	brought chain.Epoch // epoch of the last dead view for which a newcomer was started
+}
 
 // begin starts every kind that is switched on.
 func (f *faults) begin() {
@@ -211,4 +218,23 @@ func (f *faults) heal() {
 			s.start()
 		}
 	}
+}
+
+// newcomer starts a server that holds nothing where nothing else helps: all members of the view are dead and had
+// everything in memory. Servers that were in the chain before, and live, must not begin an empty one.
+func (f *faults) newcomer() {
+	w := f.w
+	v := w.coord.now().view
+	if len(v.Members) == 0 || f.brought >= v.Epoch {
+		return
+	}
+	for _, m := range v.Members {
+		if p := w.check.processes[m.MemberID]; m.Durable || p != nil && !p.dead {
+			return
+		}
+	}
+	f.brought = v.Epoch
+	s := w.addServer()
+	s.disk = nil
+	s.start()
 }
