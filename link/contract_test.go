@@ -20,8 +20,8 @@ import (
 type fabric interface {
 	// reserve finds an address where nobody listens yet.
 	reserve(t *testing.T) (address string)
-	// listen lets a transport be reached under a reserved address, and from its own.
-	listen(t *testing.T, address string, config TCPConfig) *TCP
+	// listen lets a transport be reached under a reserved address, until unlisten.
+	listen(t *testing.T, address string, config TCPConfig) (tr *TCP, unlisten func())
 	// mute makes an address that takes connections and says nothing.
 	mute(t *testing.T) (address string)
 }
@@ -74,7 +74,7 @@ func (loopback) reserve(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func (loopback) listen(t *testing.T, address string, config TCPConfig) *TCP {
+func (loopback) listen(t *testing.T, address string, config TCPConfig) (*TCP, func()) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
@@ -90,14 +90,12 @@ func (loopback) listen(t *testing.T, address string, config TCPConfig) *TCP {
 			serving.Go(func() { accept(tr, conn) })
 		}
 	})
-	// Like the server's port: it refuses once the transport stops.
-	context.AfterFunc(tr.ctx, func() { l.Close() })
 	t.Cleanup(func() {
 		l.Close()
 		tr.Stop()
 		serving.Wait()
 	})
-	return tr
+	return tr, func() { l.Close() }
 }
 
 func (loopback) mute(t *testing.T) string {
@@ -113,16 +111,15 @@ type memory struct{ *Memory }
 
 func (m memory) reserve(t *testing.T) string { return fmt.Sprintf("server-%x", rand.Uint64()) }
 
-func (m memory) listen(t *testing.T, address string, config TCPConfig) *TCP {
+func (m memory) listen(t *testing.T, address string, config TCPConfig) (*TCP, func()) {
 	tr := m.Transport(address, config)
 	t.Cleanup(func() { tr.Stop() })
-	return tr
+	return tr, func() {} // Stop does it
 }
 
 func (m memory) mute(t *testing.T) string {
 	address := m.reserve(t)
-	tr := m.listen(t, address, TCPConfig{}) // never started
-	t.Cleanup(func() { tr.Stop() })
+	m.listen(t, address, TCPConfig{}) // never started
 	return address
 }
 
@@ -130,7 +127,14 @@ func (m memory) mute(t *testing.T) string {
 type node struct {
 	*TCP
 	*recorder
-	address string
+	address  string
+	unlisten func()
+}
+
+// Stop ends a node as its process would.
+func (n *node) Stop() error {
+	n.unlisten()
+	return n.TCP.Stop()
 }
 
 func newNode(t *testing.T, s scene, config TCPConfig) *node {
@@ -139,7 +143,8 @@ func newNode(t *testing.T, s scene, config TCPConfig) *node {
 
 func nodeAt(t *testing.T, s scene, address string, config TCPConfig) *node {
 	t.Helper()
-	n := &node{s.listen(t, address, config), newRecorder(s.board), address}
+	tr, unlisten := s.listen(t, address, config)
+	n := &node{tr, newRecorder(s.board), address, unlisten}
 	n.Start(n.recorder)
 	t.Cleanup(func() {
 		n.block(false)

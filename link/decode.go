@@ -324,6 +324,9 @@ func fields(b []byte, take func(field) error) error {
 		if n < 0 {
 			return protowire.ParseError(n)
 		}
+		if number > protowire.MaxValidNumber {
+			return fmt.Errorf("field %d: %w", number, errRange)
+		}
 		b = b[n:]
 		x := field{number: number, kind: kind}
 		switch kind {
