@@ -138,7 +138,7 @@ func (r *Replica) pickLearner() {
 		return
 	}
 	waiting := slices.DeleteFunc(r.watch.byOrder(), func(s *sighting) bool {
-		return r.view.HasNode(s.Node) || s.Leaving || s.Rules < r.view.Rules || !r.watch.fresh(r, s.MemberID)
+		return r.view.HasNode(s.Node) || s.Leaving || s.Rules < r.view.Rules || !r.watch.fresh(r, s.MemberID) || r.watch.outdated(s.MemberID)
 	})
 	if len(waiting) == 0 {
 		return

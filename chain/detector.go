@@ -85,6 +85,16 @@ func (d *detector) fresh(r *Replica, m MemberID) bool {
 	return s != nil && !s.missing && d.observed-s.still < r.timeout()*3/4
 }
 
+// outdated tells whether the node has registered again since: the outcome of a registration can be unknown to it.
+func (d *detector) outdated(m MemberID) bool {
+	for id, s := range d.seen {
+		if id.Node == m.Node && id.Incarnation > m.Incarnation && !s.missing {
+			return true
+		}
+	}
+	return false
+}
+
 // deletions are the registrations of those members that still have one.
 func (d *detector) deletions(members []Member) []Registered {
 	var regs []Registered

@@ -22,6 +22,7 @@ type downstream struct {
 
 	sent      Position // end of what was sent on this link
 	received  Seq      // end of what has arrived, as told in this epoch
+	acked     bool     // an Ack has come in this epoch
 	durable   Seq      // what the successor acknowledged as durable in this epoch
 	stable    Seq      // last told
 	committed Seq      // last told
@@ -107,6 +108,7 @@ func (r *Replica) ack(from MemberID, m Ack) {
 	if rec := min(m.Received, last); rec > d.received || min(m.Durable, last) > d.durable {
 		r.teach.progressAt = r.now
 	}
+	d.acked = true
 	d.received = max(d.received, min(m.Received, last))
 	d.durable = max(d.durable, min(m.Durable, last))
 	if r.isTail() {

@@ -22,7 +22,7 @@ type Gate struct {
 	last    atomic.Uint64            // newest seq appended here; never goes down
 	applied atomic.Uint64            // seq up to which the table holds everything; never goes down
 	lease   atomic.Int64             // Time until which reads may be answered; zero for no lease
-	term    atomic.Uint64            // rises whenever the replica ceases to be a member
+	term    atomic.Uint64            // rises whenever the replica becomes one that may serve reads
 }
 
 // Key is the seq that must be applied before a read of a key with this hash.
@@ -36,8 +36,8 @@ func (g *Gate) All() Seq { return Seq(g.last.Load()) }
 // Applied is the seq up to which the table holds everything.
 func (g *Gate) Applied() Seq { return Seq(g.applied.Load()) }
 
-// Term names this spell of membership. A reader that was held up while the replica left the chain and came back must not
-// take the new lease for its own: what it noted, and read, is of the time before.
+// Term names this spell of membership. A reader that began before the replica became a member, the first time or again, must
+// not take its lease for its own: what it noted, and read, is of the time before.
 func (g *Gate) Term() uint64 { return g.term.Load() }
 
 // Leasing tells whether there is a lease, which may have run out: whether it is worth reading without a barrier.

@@ -134,10 +134,11 @@ func (r *Replica) publishLease() {
 	if r.isMember() && r.reg.registered && !r.cfg.NoLeases && !r.leave.leaseGiven && r.lost.since == 0 {
 		until = r.reg.leaseUntil
 	}
-	if before := Time(r.gate.lease.Load()); before != until {
+	before := Time(r.gate.lease.Load())
+	if before == 0 && until != 0 {
+		r.gate.term.Add(1) // before the lease can be seen
+	}
+	if before != until {
 		r.gate.lease.Store(int64(until))
-		if until == 0 {
-			r.gate.term.Add(1)
-		}
 	}
 }

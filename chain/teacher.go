@@ -144,7 +144,7 @@ func (r *Replica) flushTeaching() {
 		// It does not keep up: writes must not wait for it longer. Begin again with the log of a later moment.
 		t.fact, t.notYet = false, r.now.Add(r.timeout()/4)
 		r.advance()
-	case !t.fact && d.up && d.durable > 0 && r.now >= t.notYet && r.log.bytesAfter(d.durable) <= levelBytes:
+	case !t.fact && d.up && d.acked && r.now >= t.notYet && r.log.bytesAfter(d.durable) <= levelBytes:
 		t.fact, t.mark, t.since = true, r.log.last().Seq, r.now
 	}
 }
