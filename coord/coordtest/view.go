@@ -2,6 +2,7 @@ package coordtest
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/chaintable/chaintable/chain"
 	"github.com/chaintable/chaintable/coord"
@@ -169,7 +170,7 @@ func removalMoment(k *kit) {
 		b.newest()
 		done := make(chan error, 1)
 		go func() { done <- a.change(i, viewOf(2+int(i), 1), at(gone, 0)) }()
-		for over := false; !over; {
+		for over, sent := false, time.Now(); !over; {
 			select {
 			case err := <-done:
 				k.want("Change removes", err, nil)
@@ -184,6 +185,9 @@ func removalMoment(k *kit) {
 			}
 			if after.Version <= i && len(list) == 0 {
 				k.Fatalf("the registration of %v was gone, and then the view still named it", gone.MemberID)
+			}
+			if !over && time.Since(sent) > patience {
+				k.Fatalf("Change: has not returned for %v", patience)
 			}
 			if !over {
 				pause()
