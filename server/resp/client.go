@@ -1,0 +1,231 @@
+package resp
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/chaintable/chaintable/replica"
+	"github.com/chaintable/chaintable/server/stream"
+	"github.com/chaintable/chaintable/table"
+)
+
+// Bounds of a batch: the writes of one connection that are in flight together.
+const (
+	batchWrites = 1024
+	batchBytes  = 1 << 20
+)
+
+// contextAge is how long a context serves further requests before they get one with a new deadline.
+const contextAge = 50 * time.Millisecond
+
+// errAttack is an HTTP request on a connection that spoke RESP: perhaps a web page that wants to reach us.
+var errAttack = errors.New("resp: an HTTP request on a connection that speaks RESP")
+
+// client is one connection. Its own goroutine has everything but what is atomic or in mu.
+type client struct {
+	front  *Front
+	conn   *stream.Conn
+	w      writer
+	parser parser
+	id     int64
+	ending bool // QUIT: close when all is said
+
+	// pending are the writes of the batch, replies what answers each.
+	pending      []*replica.Call
+	replies      []func(*writer, table.Result)
+	pendingBytes int
+
+	requestContext struct {
+		context.Context
+		cancel context.CancelFunc
+		since  time.Time
+	}
+
+	// get is what a read of one key needs; getOne reads it. As fields, so that a read allocates nothing.
+	get struct {
+		key, value []byte
+	}
+	getOne func(*table.Table)
+
+	began      time.Time
+	last       atomic.Pointer[command]
+	lastActive atomic.Int64 // Unix seconds
+	protocol   atomic.Int32
+	mu         struct {
+		sync.Mutex
+		name, library, libraryVersion string
+	}
+}
+
+func (c *client) init() {
+	c.began = time.Now()
+	c.lastActive.Store(c.began.Unix())
+	c.protocol.Store(2)
+	c.w.conn = c.conn
+	c.getOne = func(t *table.Table) { c.get.value, _, _ = t.Get(c.get.key) }
+}
+
+// serve answers requests until the connection ends. It returns why, nil for a client that has ended it.
+func (c *client) serve(ctx context.Context) error {
+	for {
+		err := c.requests(ctx)
+		c.complete(ctx)
+		if err != nil {
+			return c.fail(err)
+		}
+		c.parser.shrink()
+		c.w.flush()
+		c.w.rest()
+		if c.ending {
+			c.conn.Finish()
+			return nil
+		}
+		if c.w.err != nil {
+			return c.w.err
+		}
+		if err := c.conn.Pace(); err != nil {
+			return err
+		}
+		if err := c.conn.Fill(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return c.fail(err)
+		}
+		c.lastActive.Store(time.Now().Unix())
+	}
+}
+
+// requests executes all whole requests that have come, but for the writes at the end, which are left in pending.
+func (c *client) requests(ctx context.Context) error {
+	for !c.ending && c.w.err == nil {
+		n, whole, err := c.parser.next(c.conn.Bytes())
+		if err == nil && whole && len(c.parser.args) > 0 {
+			err = c.execute(ctx, c.parser.args)
+		} else if err != nil && whole {
+			c.complete(ctx)
+			c.w.error("ERR " + err.Error())
+			err = nil
+		}
+		c.conn.Discard(n)
+		if err != nil {
+			return err
+		}
+		if !whole {
+			c.conn.Release()
+			return nil
+		}
+		if len(c.w.buf) >= flushBytes || c.conn.Unread() > 0 {
+			c.w.flush()
+			if err := c.conn.Pace(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fail tells the client of a breach of the protocol or of a limit, if that is what err is, and returns err.
+func (c *client) fail(err error) error {
+	var breach protocolError
+	switch {
+	case errors.As(err, &breach):
+		c.w.error("ERR " + breach.Error())
+	case errors.Is(err, stream.ErrInput):
+		c.w.error("ERR " + "input of all connections together is at its limit of 1 GiB")
+	default:
+		return err
+	}
+	c.w.flush()
+	c.conn.Finish()
+	return err
+}
+
+// execute carries out one request, or adds it to the batch. Args are valid until it returns. An error ends the connection.
+func (c *client) execute(ctx context.Context, args [][]byte) error {
+	c.front.commands.Add(1)
+	cmd, problem := find(args)
+	switch {
+	case cmd == attack:
+		return errAttack
+	case problem != "":
+		c.complete(ctx)
+		c.w.error(problem)
+		return nil
+	}
+	c.last.Store(cmd)
+	if cmd.write != nil {
+		var change table.Command
+		if problem = cmd.write(args, &change); problem == "" {
+			c.add(ctx, cmd, &change)
+			return nil
+		}
+	}
+	c.complete(ctx)
+	if problem != "" {
+		c.w.error(problem)
+		return nil
+	}
+	cmd.run(c, ctx, args)
+	return nil
+}
+
+// add puts a write into the batch, and has the batch executed if it is full.
+func (c *client) add(ctx context.Context, cmd *command, change *table.Command) {
+	encoded := change.Append(nil)
+	if len(c.pending) >= batchWrites || c.pendingBytes+len(encoded) > batchBytes {
+		c.complete(ctx)
+	}
+	c.pending = append(c.pending, &replica.Call{Command: encoded})
+	c.replies = append(c.replies, cmd.reply)
+	c.pendingBytes += len(encoded)
+}
+
+// complete has the writes of the batch executed, all in flight together, and writes their replies in order.
+func (c *client) complete(ctx context.Context) {
+	if len(c.pending) == 0 {
+		return
+	}
+	c.front.config.Backend.Write(c.context(ctx), c.pending)
+	for i, call := range c.pending {
+		if call.Err != nil {
+			c.w.error(explain(call.Err))
+		} else if problem := refusal(call.Result.Code); problem != "" {
+			c.w.error(problem)
+		} else {
+			c.replies[i](&c.w, call.Result)
+		}
+	}
+	clear(c.pending)
+	if cap(c.pending) > 64 {
+		c.pending, c.replies = nil, nil
+	}
+	c.pending, c.replies, c.pendingBytes = c.pending[:0], c.replies[:0], 0
+}
+
+// context is for a request that begins now. Requests that follow closely share one.
+func (c *client) context(ctx context.Context) context.Context {
+	r := &c.requestContext
+	now := time.Now()
+	if r.cancel != nil && now.Sub(r.since) < contextAge && r.Err() == nil {
+		return r.Context
+	}
+	if r.cancel != nil {
+		r.cancel()
+	}
+	r.since = now
+	r.Context, r.cancel = context.WithTimeout(ctx, c.front.config.RequestTimeout)
+	return r.Context
+}
+
+// read reads the table, or writes an error and returns false.
+func (c *client) read(ctx context.Context, scope replica.Scope, read func(*table.Table)) bool {
+	err := c.front.config.Backend.Read(c.context(ctx), scope, read)
+	if err != nil {
+		c.w.error(explain(err))
+	}
+	return err == nil
+}

@@ -1,0 +1,75 @@
+package resp
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/chaintable/chaintable/server/stream"
+)
+
+// Front serves RESP to any number of connections. Its methods may be called concurrently.
+type Front struct {
+	config Config
+	began  time.Time
+
+	// listings bounds the requests that read the whole table at once: each keeps a snapshot of it.
+	listings chan struct{}
+
+	connections atomic.Int64 // ever
+	commands    atomic.Int64 // ever
+
+	mu struct {
+		sync.Mutex
+		clients map[int64]*client // by id
+	}
+}
+
+// New makes a Front.
+func New(config Config) *Front {
+	f := &Front{config: config, began: time.Now(), listings: make(chan struct{}, 4)}
+	f.mu.clients = make(map[int64]*client)
+	return f
+}
+
+// Serve serves conn, of which first has been read already, until the client or ctx ends. The caller closes conn then,
+// and also to end Serve early; what waits for the chain ends with ctx.
+func (f *Front) Serve(ctx context.Context, conn net.Conn, first []byte) {
+	c := &client{front: f, conn: stream.New(conn, first, f.config.Limits)}
+	defer func() { _ = c.conn.Close() }()
+	c.id = f.connections.Add(1)
+	c.init()
+	f.mu.Lock()
+	f.mu.clients[c.id] = c
+	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		delete(f.mu.clients, c.id)
+		f.mu.Unlock()
+	}()
+	err := c.serve(ctx)
+	if c.requestContext.cancel != nil {
+		c.requestContext.cancel()
+	}
+	if err != nil {
+		level := f.config.Logger.Debug
+		if errors.Is(err, errAttack) || errors.Is(err, stream.ErrUnread) || errors.Is(err, stream.ErrInput) {
+			level = f.config.Logger.Warn
+		}
+		level("client closed", "client", conn.RemoteAddr(), "error", err)
+	}
+}
+
+// all lists the clients in no order.
+func (f *Front) all() []*client {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	list := make([]*client, 0, len(f.mu.clients))
+	for _, c := range f.mu.clients {
+		list = append(list, c)
+	}
+	return list
+}

@@ -1,0 +1,142 @@
+package stream
+
+import (
+	"errors"
+	"os"
+	"time"
+)
+
+// pieceBytes is how much the drain goroutine writes under one deadline.
+const pieceBytes = 256 << 10
+
+// Write sends p and never blocks: what the socket does not take is copied and queued.
+func (c *Conn) Write(p []byte) (int, error) { return len(p), c.write(p, true) }
+
+// WriteShared is Write for bytes that never change, such as a value of the table: they are not copied.
+func (c *Conn) WriteShared(p []byte) error { return c.write(p, false) }
+
+func (c *Conn) write(p []byte, clone bool) error {
+	c.out.Lock()
+	defer c.out.Unlock()
+	if c.out.err != nil {
+		return c.out.err
+	}
+	idle := c.out.queue == nil
+	if idle {
+		n, err := c.writeNow(p)
+		if err != nil {
+			c.out.err = err
+			return err
+		}
+		p = p[n:]
+	}
+	if len(p) == 0 {
+		return nil
+	}
+	if clone {
+		p = append([]byte(nil), p...)
+	}
+	c.out.queue = append(c.out.queue, p)
+	c.out.bytes += len(p)
+	if idle && !c.out.closed {
+		c.out.progress = time.Now()
+		c.limits.waiting.Add(1)
+		c.drain.Add(1)
+		go c.drainQueue()
+	}
+	return nil
+}
+
+// drainQueue writes the queue until it is empty, or the client has taken nothing for stallTimeout.
+func (c *Conn) drainQueue() {
+	defer c.drain.Done()
+	defer c.limits.waiting.Add(-1)
+	c.out.Lock()
+	defer c.out.Unlock()
+	for c.out.err == nil && len(c.out.queue) > 0 {
+		p := c.out.queue[0]
+		p = p[:min(len(p), pieceBytes)]
+		c.out.Unlock()
+		n, err := c.writePiece(p)
+		c.out.Lock()
+		c.took(n)
+		if n > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+			err = nil // slow, but it reads
+		}
+		c.out.err = err
+	}
+	if c.out.err == nil {
+		c.out.err = c.Conn.SetWriteDeadline(time.Time{})
+	}
+	c.out.queue, c.out.bytes = nil, 0
+	if c.out.err != nil {
+		_ = c.Conn.Close() // the owner, waiting for input, is to know
+	}
+	c.signal()
+}
+
+func (c *Conn) writePiece(p []byte) (int, error) {
+	if err := c.Conn.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+// took notes that the client has taken n bytes of the queue. Called with c.out locked.
+func (c *Conn) took(n int) {
+	if n == 0 {
+		return
+	}
+	c.out.bytes -= n
+	c.out.progress = time.Now()
+	if c.out.queue[0] = c.out.queue[0][n:]; len(c.out.queue[0]) == 0 {
+		c.out.queue[0] = nil
+		c.out.queue = c.out.queue[1:]
+	}
+	c.signal()
+}
+
+func (c *Conn) signal() {
+	select {
+	case c.progress <- struct{}{}:
+	default:
+	}
+}
+
+// Pace is called between replies. It waits for a client that reads more slowly than replies are made, but not for one
+// that does not read at all, which perhaps waits until all its requests are taken: for that one replies are
+// buffered up to its share of MaxUnread. It returns ErrUnread when MaxUnread is reached.
+func (c *Conn) Pace() error {
+	for {
+		c.out.Lock()
+		bytes, err := c.out.bytes, c.out.err
+		still := paceTimeout - time.Since(c.out.progress)
+		c.out.Unlock()
+		switch {
+		case err != nil:
+			return err
+		case bytes <= softUnread && bytes <= c.limits.share():
+			return nil
+		case bytes >= MaxUnread:
+			return ErrUnread
+		case bytes > c.limits.share():
+			// It waits as long as the drain goroutine does.
+			still = stallTimeout
+		case still <= 0:
+			return nil
+		}
+		t := time.NewTimer(still)
+		select {
+		case <-c.progress:
+		case <-t.C:
+		}
+		t.Stop()
+	}
+}
+
+// Unread is how many bytes are queued.
+func (c *Conn) Unread() int {
+	c.out.Lock()
+	defer c.out.Unlock()
+	return c.out.bytes
+}

@@ -1,0 +1,214 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/chaintable/chaintable/replica"
+)
+
+// MaxConnections is how many connections are served at once; one more is closed.
+const MaxConnections = 64
+
+// Deadlines of a connection.
+const (
+	headerTimeout = 5 * time.Second  // for the header of a request
+	readTimeout   = 10 * time.Second // for all of it
+	writeTimeout  = 10 * time.Second
+	idleTimeout   = 60 * time.Second
+)
+
+// maxHeader bounds the header of a request, in bytes.
+const maxHeader = 16 << 10
+
+// Backend is the server's replica, as far as this front end uses it. *replica.Replica is one.
+type Backend interface {
+	Status() replica.Status
+	Serving() bool
+}
+
+// Config is what a Front needs. Every field but Hosts is required.
+type Config struct {
+	Backend Backend
+	Logger  *slog.Logger
+	Version string     // of Chaintable
+	Clients func() int // connections of clients
+	Hosts   []string   // names, beside IP addresses and localhost, under which the server may be asked
+}
+
+// Front serves HTTP to connections that others have accepted. Its methods may be called concurrently.
+type Front struct {
+	config Config
+	server http.Server
+	queue  *queue
+	slots  chan struct{}
+	done   chan struct{}
+}
+
+// New makes a Front and starts the goroutine that takes its connections. Close ends it.
+func New(config Config) *Front {
+	f := &Front{config: config, queue: newQueue(), slots: make(chan struct{}, MaxConnections), done: make(chan struct{})}
+	f.server = http.Server{
+		Handler:           f.handler(),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(config.Logger.Handler(), slog.LevelDebug),
+	}
+	go func() {
+		defer close(f.done)
+		_ = f.server.Serve(f.queue) // http.ErrServerClosed, always
+	}()
+	return f
+}
+
+// Serve serves conn until it ends.
+func (f *Front) Serve(conn net.Conn) {
+	select {
+	case f.slots <- struct{}{}:
+		defer func() { <-f.slots }()
+	default:
+		return
+	}
+	counted := &counted{Conn: conn, closed: make(chan struct{})}
+	if f.queue.put(counted) {
+		<-counted.closed
+	}
+}
+
+// Close closes all connections and ends the Front.
+func (f *Front) Close() error {
+	err := f.server.Close()
+	<-f.done
+	return err
+}
+
+// handler is what is served.
+func (f *Front) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", f.ready)
+	mux.HandleFunc("GET /status", f.status)
+	return f.guard(mux)
+}
+
+// guard lets only those pass that ask for something under a name of ours. A web page whose name was made to mean this
+// machine (DNS rebinding) comes with its own.
+func (f *Front) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		switch {
+		case !f.known(r.Host):
+			say(w, http.StatusMisdirectedRequest, "this server does not go by that name")
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			h.Set("Allow", "GET, HEAD")
+			say(w, http.StatusMethodNotAllowed, "only GET and HEAD")
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// known tells whether a request may name this host: an IP address, localhost, or one of Config.Hosts. HTTP/1.0 may
+// name none.
+func (f *Front) known(host string) bool {
+	if host == "" {
+		return true
+	}
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = host
+	}
+	name = strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
+	if _, err := netip.ParseAddr(name); err == nil || strings.EqualFold(name, "localhost") {
+		return true
+	}
+	return slices.ContainsFunc(f.config.Hosts, func(h string) bool { return strings.EqualFold(h, name) })
+}
+
+func say(w http.ResponseWriter, code int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(code)
+	_, _ = io.WriteString(w, text+"\n")
+}
+
+func (f *Front) ready(w http.ResponseWriter, _ *http.Request) {
+	if !f.config.Backend.Serving() {
+		say(w, http.StatusServiceUnavailable, "not in the chain: "+f.config.Backend.Status().State)
+		return
+	}
+	say(w, http.StatusOK, "ok")
+}
+
+func (f *Front) status(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	_ = e.Encode(f.newStatus())
+}
+
+// queue is a net.Listener that gives out the connections put into it.
+type queue struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newQueue() *queue { return &queue{conns: make(chan net.Conn), closed: make(chan struct{})} }
+
+// put hands a connection on, or returns false if the queue is closed.
+func (q *queue) put(c net.Conn) bool {
+	select {
+	case q.conns <- c:
+		return true
+	case <-q.closed:
+		return false
+	}
+}
+
+func (q *queue) Accept() (net.Conn, error) {
+	select {
+	case c := <-q.conns:
+		return c, nil
+	case <-q.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (q *queue) Close() error {
+	q.once.Do(func() { close(q.closed) })
+	return nil
+}
+
+func (q *queue) Addr() net.Addr { return &net.TCPAddr{} }
+
+// counted tells when a connection is closed.
+type counted struct {
+	net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (c *counted) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(func() { close(c.closed) })
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,304 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/chaintable/chaintable/chain"
+	"github.com/chaintable/chaintable/replica"
+	"github.com/chaintable/chaintable/server/stream"
+	"github.com/chaintable/chaintable/table"
+)
+
+// silence is how long a message of whole fields waits for one more.
+const silence = 20 * time.Millisecond
+
+// Bounds of the writes of one connection that are numbered together.
+const (
+	batchWrites = 1024
+	batchBytes  = 1 << 20
+)
+
+// Backend is the server's replica, as far as this front end uses it. *replica.Replica is one.
+type Backend interface {
+	Write(ctx context.Context, calls []*replica.Call)
+	Read(ctx context.Context, scope replica.Scope, read func(*table.Table)) error
+	Await(ctx context.Context, seq chain.Seq) error
+	Verify(ctx context.Context, seq chain.Seq) (table.Fate, error)
+	Status() replica.Status
+}
+
+// Config is what a Front needs. Every field is required.
+type Config struct {
+	Backend        Backend
+	Limits         *stream.Limits
+	Logger         *slog.Logger
+	RequestTimeout time.Duration // how long a request may wait for the chain
+}
+
+// Front serves the seed protocol to any number of connections. Its methods may be called concurrently.
+type Front struct {
+	config   Config
+	listings chan struct{} // getkeys under way: each keeps a snapshot of the table
+}
+
+// New makes a Front.
+func New(config Config) *Front {
+	return &Front{config: config, listings: make(chan struct{}, 4)}
+}
+
+// Serve serves conn, of which first has been read already, until the client or ctx ends. The caller closes conn then,
+// and also to end Serve early; what waits for the chain ends with ctx.
+func (f *Front) Serve(ctx context.Context, conn net.Conn, first []byte) {
+	c := &client{front: f, conn: stream.New(conn, first, f.config.Limits)}
+	defer func() { _ = c.conn.Close() }()
+	if err := c.serve(ctx); err != nil {
+		f.config.Logger.Debug("client closed", "client", conn.RemoteAddr(), "error", err)
+	}
+}
+
+// client is one connection.
+type client struct {
+	front   *Front
+	conn    *stream.Conn
+	decoder decoder
+	last    chain.Seq // of the connection's writes
+
+	// pending are writes that have come and have no number yet.
+	pending      []*replica.Call
+	opcodes      []int32
+	pendingBytes int
+}
+
+// serve answers requests until the connection ends. It returns why, nil for a client that has ended it.
+func (c *client) serve(ctx context.Context) error {
+	silent := false // nothing came behind what is there
+	for ended := false; ; {
+		err := c.requests(ctx, silent)
+		if err == nil {
+			err = c.complete(ctx)
+		}
+		if err != nil {
+			return c.fail(err)
+		}
+		if ended {
+			c.conn.Finish()
+			return nil
+		}
+		if err := c.conn.Pace(); err != nil {
+			return err
+		}
+		silent = false
+		if c.decoder.waits(len(c.conn.Bytes())) {
+			err = c.conn.FillWithin(silence)
+		} else {
+			c.conn.Release()
+			err = c.conn.Fill()
+		}
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			silent = true
+		case errors.Is(err, io.EOF):
+			silent, ended = true, true
+		case err != nil:
+			return c.fail(err)
+		}
+	}
+}
+
+// fail tells the client, as far as its protocol can, that the connection ends because of what it sent, and returns err.
+func (c *client) fail(err error) error {
+	var network net.Error
+	if errors.As(err, &network) || errors.Is(err, stream.ErrUnread) {
+		return err
+	}
+	if e := c.complete(context.Background()); e != nil {
+		return e
+	}
+	if e := c.send(replyError()); e != nil {
+		return e
+	}
+	c.conn.Finish()
+	return err
+}
+
+// requests answers all whole requests that have come, but for the writes at the end, which are left in pending.
+func (c *client) requests(ctx context.Context, silent bool) error {
+	for {
+		n, r, whole, err := c.decoder.next(c.conn.Bytes(), silent)
+		if err != nil {
+			return errors.Join(c.complete(ctx), err)
+		}
+		if whole {
+			err = c.execute(ctx, &r)
+		}
+		c.conn.Discard(n)
+		if err != nil || !whole {
+			return err
+		}
+	}
+}
+
+// execute carries out one request, or adds it to the writes that are pending.
+func (c *client) execute(ctx context.Context, r *request) error {
+	need, ok := opcodes[r.Opcode]
+	if ok && need.kind == r.Type {
+		switch r.Opcode {
+		case opPut:
+			return c.add(ctx, opPut, &table.Command{Op: table.OpPut, Pairs: []table.Pair{{Key: r.Key, Value: r.Data}}})
+		case opDel:
+			return c.add(ctx, opDel, &table.Command{Op: table.OpDelete, Keys: [][]byte{r.Key}})
+		}
+	}
+	if err := c.complete(ctx); err != nil {
+		return err
+	}
+	if !ok || need.kind != r.Type {
+		return c.send(replyError())
+	}
+	answer, err := c.answer(ctx, r)
+	if err != nil {
+		c.front.config.Logger.Debug("request failed", "client", c.conn.RemoteAddr(), "error", err)
+		answer = replyError()
+	}
+	return c.send(answer)
+}
+
+// add puts a write among those pending.
+func (c *client) add(ctx context.Context, opcode int32, change *table.Command) error {
+	encoded := change.Append(nil)
+	if len(c.pending) >= batchWrites || c.pendingBytes+len(encoded) > batchBytes {
+		if err := c.complete(ctx); err != nil {
+			return err
+		}
+	}
+	c.pending = append(c.pending, &replica.Call{Command: encoded, Numbered: true})
+	c.opcodes = append(c.opcodes, opcode)
+	c.pendingBytes += len(encoded)
+	return nil
+}
+
+// complete has the pending writes numbered and tells the numbers.
+func (c *client) complete(ctx context.Context) error {
+	if len(c.pending) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.front.config.RequestTimeout)
+	defer cancel()
+	c.front.config.Backend.Write(ctx, c.pending)
+	pending, codes := c.pending, c.opcodes
+	c.pending, c.opcodes, c.pendingBytes = nil, nil, 0
+	for i, call := range pending {
+		answer := replyError()
+		if call.Err == nil {
+			c.last = max(c.last, call.Seq)
+			answer = replyResult(codes[i]+1, shown(call.Seq))
+		}
+		if err := c.send(answer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answer carries out a request that changes nothing.
+func (c *client) answer(ctx context.Context, r *request) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.front.config.RequestTimeout)
+	defer cancel()
+	backend := c.front.config.Backend
+	if err := backend.Await(ctx, c.last); err != nil {
+		return nil, err
+	}
+	switch r.Opcode {
+	case opGet:
+		var value []byte
+		var ok bool
+		err := backend.Read(ctx, replica.Key(r.Key), func(t *table.Table) { value, _, ok = t.Get(r.Key) })
+		if err == nil && !ok {
+			return replyError(), nil
+		}
+		return replyData(value), err
+	case opSize:
+		n := 0
+		err := backend.Read(ctx, replica.All, func(t *table.Table) { n = t.Len() })
+		return replyResult(opSize+1, int32(min(n, modulus))), err
+	case opGetKeys:
+		return c.front.keys(ctx)
+	default: // opVerify
+		return c.front.verify(ctx, r.Result)
+	}
+}
+
+// verify answers verify. The number of no operation that can be is refused; one that is still to come is pending.
+func (f *Front) verify(ctx context.Context, number int32) ([]byte, error) {
+	seq, ok := seqOf(number, f.config.Backend.Status().Last)
+	if !ok {
+		if number < 1 {
+			return replyError(), nil
+		}
+		seq = chain.Seq(number)
+	}
+	fate, err := f.config.Backend.Verify(ctx, seq)
+	result := int32(0)
+	switch fate {
+	case table.Executed:
+		result = 1
+	case table.Lost:
+		result = -1
+	}
+	return replyResult(opVerify+1, result), err
+}
+
+// errKeys is a table whose keys are longer than what a connection may leave unread.
+var errKeys = errors.New("wire: getkeys: the keys are longer than 256 MiB together")
+
+// keys answers getkeys with the keys of one moment.
+func (f *Front) keys(ctx context.Context) ([]byte, error) {
+	select {
+	case f.listings <- struct{}{}:
+		defer func() { <-f.listings }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	var snapshot *table.Snapshot
+	closeSnapshot := func() {
+		if snapshot != nil {
+			snapshot.Close()
+		}
+	}
+	defer func() { closeSnapshot() }()
+	err := f.config.Backend.Read(ctx, replica.All, func(t *table.Table) {
+		closeSnapshot()
+		snapshot = t.Snapshot()
+	})
+	if err != nil {
+		return nil, err
+	}
+	b := reply(opGetKeys+1, typeKeys)
+	for key := range snapshot.All() {
+		b = protowire.AppendTag(b, fieldKeys, protowire.BytesType)
+		b = protowire.AppendBytes(b, key)
+		if len(b) > stream.MaxUnread {
+			return nil, errKeys
+		}
+	}
+	return b, nil
+}
+
+// send sends one reply in one write.
+func (c *client) send(b []byte) error {
+	if _, err := c.conn.Write(b); err != nil {
+		return err
+	}
+	if c.conn.Unread() == 0 {
+		return nil
+	}
+	return c.conn.Pace()
+}
