@@ -106,13 +106,12 @@ func same(a, b *chain.Entry) bool {
 // commits takes the next entry that a process applies: it must be the next of the history, or begin where that ends, and then
 // every member holds it.
 func (c *checker) commits(p *process, e *chain.Entry) {
-	h := c.of(p.chainID())
+	if !c.follows(p, p.replica.Status().View) {
+		return
+	}
+	h := c.of(p.view.Chain)
 	if p.seen.history == nil {
 		p.seen.history = h
-	}
-	if p.seen.history != h {
-		c.w.fail("%v: applies entries of chain %v after those of %v", p, h.id, p.seen.history.id)
-		return
 	}
 	i := p.seen.applied
 	p.seen.applied++
@@ -236,22 +235,8 @@ func (c *checker) appends(p *process, prev chain.Position, entries []chain.Entry
 // turned looks at a process after a turn of its loop.
 func (c *checker) turned(p *process) {
 	s := p.replica.Status()
-	if s.View.Epoch < p.seen.epoch {
-		c.w.fail("%v: its epoch fell from %d to %d", p, p.seen.epoch, s.View.Epoch)
+	if !c.follows(p, s.View) {
 		return
-	}
-	if p.view.Chain != 0 && s.View.Chain != p.view.Chain { // only who holds nothing may follow an empty restart
-		if p.seen.last != (chain.Position{}) {
-			c.w.fail("%v: was in chain %v, holds its log up to %v, and is in chain %v", p, p.view.Chain, p.seen.last, s.View.Chain)
-			return
-		}
-		p.seen = seen{}
-	}
-	if s.View.Epoch != p.seen.epoch || s.View.Chain != p.view.Chain {
-		p.seen.epoch, p.view = s.View.Epoch, s.View
-		if d := p.srv.disk; d != nil {
-			d.chain, d.epoch = s.View.Chain, max(d.epoch, s.View.Epoch)
-		}
 	}
 	if s.View.Chain != 0 {
 		if !p.replica.Holds(p.seen.last) { // it has forgotten something since
@@ -264,6 +249,29 @@ func (c *checker) turned(p *process) {
 	if p.leased() && c.w.coord.now().view.Index(p.id) < 0 {
 		c.w.fail("%v: has a lease, and the view %s does not name it", p, c.w.showView(c.w.coord.now().view.View))
 	}
+}
+
+// follows takes note of the view that a process has adopted. Epochs never go back, and only who holds nothing goes on in
+// another chain.
+func (c *checker) follows(p *process, v chain.View) bool {
+	switch {
+	case v.Epoch == p.seen.epoch && v.Chain == p.view.Chain && len(v.Members) == len(p.view.Members):
+		return true
+	case v.Epoch < p.seen.epoch:
+		c.w.fail("%v: its epoch fell from %d to %d", p, p.seen.epoch, v.Epoch)
+		return false
+	case p.view.Chain != 0 && v.Chain != p.view.Chain:
+		if p.seen.last != (chain.Position{}) {
+			c.w.fail("%v: was in chain %v, holds its log up to %v, and is in chain %v", p, p.view.Chain, p.seen.last, v.Chain)
+			return false
+		}
+		p.seen = seen{}
+	}
+	p.seen.epoch, p.view = v.Epoch, v
+	if d := p.srv.disk; d != nil {
+		d.chain, d.epoch = v.Chain, max(d.epoch, v.Epoch)
+	}
+	return true
 }
 
 // viewChanges looks at a change of the view as the coordinator is about to make it.

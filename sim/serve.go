@@ -125,7 +125,7 @@ func (c *call) finish(o outcome) {
 	if o.kind == gotNumber {
 		ch.must = max(ch.must, o.seq)
 	}
-	o.chain = p.view.Chain
+	o.chain = p.chainID()
 	at := max(ch.lastUp, w.now+w.between(w.ClientWait))
 	ch.lastUp = at
 	w.after(at-w.now, func() {

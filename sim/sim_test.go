@@ -11,6 +11,7 @@ import (
 var (
 	simTime = flag.Duration("simtime", 3*time.Second, "how long TestSimulation runs fresh seeds")
 	seed    = flag.Uint64("seed", 0, "the seed that TestReplay repeats; the first one of TestSimulation, zero for one drawn from the time")
+	lines   = flag.Int("lines", 220, "how many events TestReplay tells")
 	tell    = flag.Bool("tell", false, "TestReplay tells the end of the story even of a run without failure")
 )
 
@@ -38,6 +39,7 @@ func TestReplay(t *testing.T) {
 	if *seed == 0 {
 		t.Skip("no -seed")
 	}
+	storyLines = *lines
 	o := Draw(*seed)
 	out := Run(o, *tell)
 	if out.Err != nil {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// storyLines is how many of the last events a failure prints.
-const storyLines = 220
+// storyLines is how many of the last events a failure prints. Only tests set it, before they begin.
+var storyLines = 220
 
 // story remembers the last events as text, and all of them as a hash.
 //
@@ -15,7 +15,7 @@ const storyLines = 220
 // same run.
 type story struct {
 	on    bool
-	lines [storyLines]string
+	lines []string // a ring
 	count int
 	hash  uint64
 	full  *strings.Builder // unless nil, gets every line
@@ -27,7 +27,11 @@ func (s *story) add(at time.Duration, format string, args ...any) {
 		return
 	}
 	line := fmt.Sprintf("%12.6fs  ", at.Seconds()) + fmt.Sprintf(format, args...)
-	s.lines[s.count%storyLines] = line
+	if len(s.lines) < storyLines {
+		s.lines = append(s.lines, line)
+	} else {
+		s.lines[s.count%storyLines] = line
+	}
 	s.count++
 	if s.full != nil {
 		s.full.WriteString(line)
