@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"reflect"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -49,6 +50,7 @@ func TestContract(t *testing.T) {
 				"a message sent after a reset arrives":    testSendInReset,
 				"a blocked receiver pushes back":          testBackPressure,
 				"a new connection waits for the old":      testSuccession,
+				"new connections do not pile up":          testPileUp,
 				"one blocked peer does not hold another":  testIndependence,
 				"a member that comes back under its name": testComeback,
 				"probe":                        testProbe,
@@ -393,6 +395,28 @@ func testSuccession(t *testing.T, s scene) {
 	got := b.waitMessages(2)
 	if len(got) != 2 || number(got[0]) != 1 || number(got[1]) != 101 {
 		t.Errorf("got %v", got) // 2 to 100 were closed out
+	}
+	if b.overlaps > 0 {
+		t.Error("two messages of one peer at the same time")
+	}
+}
+
+// Those that come while the first still hangs leave when the next one comes.
+func testPileUp(t *testing.T, s scene) {
+	a, b := newNode(t, s, TCPConfig{}), newNode(t, s, TCPConfig{MaxInbound: 3})
+	b.block(true)
+	sendNumbered(a, 1, 2, b.address)
+	b.waitWithin(alice)
+	for n := uint64(3); n <= 8; n++ {
+		for a.resetCount() < int(n)-2 { // the new connection may not have come yet
+			b.Close(alice)
+			runtime.Gosched()
+		}
+		sendNumbered(a, n, n, b.address)
+	}
+	b.block(false)
+	if got := b.waitMessages(2); len(got) != 2 || number(got[0]) != 1 || number(got[1]) != 8 {
+		t.Errorf("got %v", got)
 	}
 	if b.overlaps > 0 {
 		t.Error("two messages of one peer at the same time")

@@ -6,23 +6,22 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"sync/atomic"
 
 	"github.com/chaintable/chaintable/chain"
 )
 
-// inbound is a connection over which a peer sends to this server. There is one for each peer.
-type inbound struct {
-	conn   net.Conn
-	from   chain.MemberID
-	number uint64        // the sender's, rising
-	ended  atomic.Bool   // nothing of it may be received any more
-	done   chan struct{} // closed once nothing of it will be
+// sender is a peer that has connections to this server. TCP.mu guards it.
+type sender struct {
+	newest *inbound
+	open   int           // connections, the newest and those that are about to end
+	turn   chan struct{} // capacity 1: held by the connection whose messages are received
 }
 
-func (in *inbound) end() {
-	in.ended.Store(true)
-	in.conn.Close()
+// inbound is a connection over which a peer sends to this server.
+type inbound struct {
+	from   chain.MemberID
+	number uint64 // the peer's, rising
+	end    func() // closes the connection; nothing more of it is received
 }
 
 // Serve reads a connection that another server opened, and whose first bytes, Preamble, have been read. It closes
@@ -34,14 +33,16 @@ func (t *TCP) Serve(conn net.Conn) error {
 		return err
 	}
 	defer t.leaveInbound()
-	defer context.AfterFunc(t.ctx, func() { conn.Close() })()
+	ctx, end := context.WithCancel(t.ctx)
+	defer end()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	select {
 	case <-t.started:
-	case <-t.ctx.Done():
+	case <-ctx.Done():
 		return ErrStopped
 	}
 
-	err := t.serve(conn)
+	err := t.serve(ctx, conn, end)
 	var bad badFrame
 	switch {
 	case t.ctx.Err() != nil:
@@ -77,8 +78,8 @@ func (t *TCP) leaveInbound() {
 	t.running.Done()
 }
 
-// serve reads the first frame, which tells what the connection is for, and then the others.
-func (t *TCP) serve(conn net.Conn) error {
+// serve reads the first frame, which tells what the connection is for, and then the others, until ctx ends.
+func (t *TCP) serve(ctx context.Context, conn net.Conn, end func()) error {
 	r := newReader(conn, t.config.Timeout, &t.input)
 	first, err := r.frame()
 	if err != nil {
@@ -91,11 +92,20 @@ func (t *TCP) serve(conn net.Conn) error {
 	default:
 		return badFrame{errors.New("link: first frame is neither open nor probe")}
 	}
-	in := &inbound{conn: conn, from: first.From, number: first.connection, done: make(chan struct{})}
-	defer t.dismiss(in)
-	if err := t.admit(in); err != nil {
+
+	in := &inbound{from: first.From, number: first.connection, end: end}
+	s, err := t.admit(in)
+	if err != nil {
 		return err
 	}
+	defer t.dismiss(in, s)
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return net.ErrClosed
+	}
+
 	r.grow()
 	for {
 		f, err := r.frame()
@@ -106,46 +116,46 @@ func (t *TCP) serve(conn net.Conn) error {
 			return badFrame{errors.New("link: a second opening")}
 		case f.From != in.from:
 			return badFrame{fmt.Errorf("link: message from %v on a connection from %v", f.From, in.from)}
-		case in.ended.Load() || t.ctx.Err() != nil:
+		case ctx.Err() != nil:
 			return net.ErrClosed
 		}
 		t.handler.Receive(f.Envelope)
 	}
 }
 
-// admit makes in the connection of its peer, once nothing comes from the former one any more: so the order of
-// messages holds over connections, too.
-func (t *TCP) admit(in *inbound) error {
+// admit makes in the connection of its peer, and ends the former one. That may still be in a Receive: in must not
+// begin before its turn, so that the order of messages holds over connections, too.
+func (t *TCP) admit(in *inbound) (*sender, error) {
 	t.mu.Lock()
-	former := t.inbound[in.from]
-	if former != nil && former.number >= in.number {
-		t.mu.Unlock()
-		return fmt.Errorf("link: connection %d of %v is older than %d", in.number, in.from, former.number)
+	defer t.mu.Unlock()
+	s := t.senders[in.from]
+	switch {
+	case s == nil:
+		s = &sender{turn: make(chan struct{}, 1)}
+		t.senders[in.from] = s
+	case s.newest.number >= in.number:
+		return nil, fmt.Errorf("link: connection %d of %v is not newer than %d", in.number, in.from, s.newest.number)
+	default:
+		s.newest.end()
 	}
-	t.inbound[in.from] = in
-	t.mu.Unlock()
-
-	if former != nil {
-		former.end()
-		<-former.done
-	}
-	return nil
+	s.newest = in
+	s.open++
+	return s, nil
 }
 
-func (t *TCP) dismiss(in *inbound) {
+func (t *TCP) dismiss(in *inbound, s *sender) {
 	t.mu.Lock()
-	if t.inbound[in.from] == in {
-		delete(t.inbound, in.from)
+	defer t.mu.Unlock()
+	if s.open--; s.open == 0 {
+		delete(t.senders, in.from)
 	}
-	t.mu.Unlock()
-	close(in.done)
 }
 
 // Close implements Transport.
 func (t *TCP) Close(from chain.MemberID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if in := t.inbound[from]; in != nil {
-		in.end()
+	if s := t.senders[from]; s != nil {
+		s.newest.end()
 	}
 }

@@ -51,8 +51,8 @@ type Transport interface {
 	// Reset. So it does when the receiver cannot be reached.
 	Send(envelopes []chain.Envelope)
 
-	// Close ends the connections over which the peer sends to this server; the peer sees a reset. A message that
-	// has not yet been given to Receive will not be.
+	// Close ends the connections over which the peer sends to this server; the peer sees a reset. What has not yet
+	// been given to Receive will not be. It does not wait for a Receive that is under way.
 	Close(from chain.MemberID)
 
 	// Probe asks at a member's address whether it is still that member. Dead is certain: the address refuses the

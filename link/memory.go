@@ -92,13 +92,13 @@ func (m *Memory) dial(ctx context.Context, w way) (net.Conn, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	there, back := m.lane(w), m.lane(w.back())
-	wake := context.AfterFunc(ctx, func() {
+	stop := context.AfterFunc(ctx, func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		there.changed.Broadcast()
 		back.changed.Broadcast()
 	})
-	defer wake()
+	defer stop()
 	for there.blocked || back.blocked {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("link: dial %s: %w", w.to, ctx.Err())

@@ -130,7 +130,7 @@ func TestWhoeverIsNotSentToIsForgotten(t *testing.T) {
 		if n := len(a.peers.m); n != 0 {
 			t.Errorf("%d peers are remembered", n)
 		}
-		if n := len(b.inbound); n != 0 {
+		if n := len(b.senders); n != 0 {
 			t.Errorf("%d connections from nobody", n)
 		}
 		sendNumbered(a, 3, 3, b.address)
@@ -237,7 +237,7 @@ func TestWhatEndsAConnection(t *testing.T) {
 				if !strings.Contains(log.String(), c.log) || strings.Count(log.String(), "\n") != 1 {
 					t.Errorf("log: %s", &log)
 				}
-				if n := len(b.inbound); n != 0 {
+				if n := len(b.senders); n != 0 {
 					t.Errorf("%d connections are remembered", n)
 				}
 			})

@@ -1,7 +1,6 @@
 package link
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -11,7 +10,8 @@ import (
 	"github.com/chaintable/chaintable/chain"
 )
 
-// TCPConfig is what a TCP transport must know. The zero TCPConfig works, but answers no probes.
+// TCPConfig is what a TCP transport must know. The zero TCPConfig works, but answers no probes. A bound below zero is
+// as zero.
 type TCPConfig struct {
 	// Identity is who this server is now, for those who probe it. Nil, or the zero MemberID: not known, and no
 	// probe is answered. It may be called concurrently, and must not block.
@@ -40,17 +40,24 @@ func (c TCPConfig) withDefaults() TCPConfig {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	c.Timeout = cmp.Or(c.Timeout, 5*time.Second)
-	c.IdleTimeout = cmp.Or(c.IdleTimeout, time.Minute)
-	c.QueueBytes = cmp.Or(c.QueueBytes, 256<<20)
-	c.QueueMessages = cmp.Or(c.QueueMessages, 262_144)
-	c.MaxInbound = cmp.Or(c.MaxInbound, 256)
-	c.InputBytes = cmp.Or(c.InputBytes, 512<<20)
+	positive(&c.Timeout, 5*time.Second)
+	positive(&c.IdleTimeout, time.Minute)
+	positive(&c.QueueBytes, 256<<20)
+	positive(&c.QueueMessages, 262_144)
+	positive(&c.MaxInbound, 256)
+	positive(&c.InputBytes, 512<<20)
 	if c.Dial == nil {
 		d := dialer(c.Timeout)
 		c.Dial = func(ctx context.Context, address string) (net.Conn, error) { return d.DialContext(ctx, "tcp", address) }
 	}
 	return c
+}
+
+// positive sets what is not to its default.
+func positive[N int | int64 | time.Duration](n *N, normally N) {
+	if *n <= 0 {
+		*n = normally
+	}
 }
 
 // TCP is the Transport over TCP. It listens nowhere: the server's port hands it the connections that begin with
@@ -75,7 +82,7 @@ type TCP struct {
 	stopped    bool
 	serving    int    // inbound connections
 	connection uint64 // number of the newest one that was dialled
-	inbound    map[chain.MemberID]*inbound
+	senders    map[chain.MemberID]*sender
 }
 
 var _ Transport = (*TCP)(nil)
@@ -89,7 +96,7 @@ func NewTCP(config TCPConfig) *TCP {
 		started: make(chan struct{}),
 		// A server that starts again under its former id goes on above its former numbers.
 		connection: uint64(time.Now().UnixNano()),
-		inbound:    map[chain.MemberID]*inbound{},
+		senders:    map[chain.MemberID]*sender{},
 	}
 	t.input.limit.Store(config.InputBytes)
 	t.peers.m = map[route]*peer{}
