@@ -63,6 +63,9 @@ func checkRegistration(r chain.Registration) error {
 	if len(r.Boot) > maxBoot || strings.ContainsFunc(r.Boot, escaped) {
 		return invalid("boot %.200q: more than %d bytes, or not plain", r.Boot, maxBoot)
 	}
+	if !r.Complete && r.Last != (chain.Position{}) {
+		return invalid("last %v of an incomplete log", r.Last)
+	}
 	if len(r.Silent) > MaxMembers {
 		return invalid("%d silent members, at most %d", len(r.Silent), MaxMembers)
 	}

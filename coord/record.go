@@ -42,21 +42,29 @@ type viewRecord struct {
 }
 
 type registrationRecord struct {
-	V        int       `json:"v"`
-	Protocol int       `json:"protocol"`
-	Rules    int       `json:"rules"`
-	Address  string    `json:"address"`
-	Durable  bool      `json:"durable"`
-	Boot     string    `json:"boot"`
-	Last     [2]uint64 `json:"last"` // seq, epoch
-	Silent   []string  `json:"silent"`
-	Leaving  bool      `json:"leaving"`
+	V        int        `json:"v"`
+	Protocol int        `json:"protocol"`
+	Rules    int        `json:"rules"`
+	Address  string     `json:"address"`
+	Durable  bool       `json:"durable"`
+	Boot     string     `json:"boot"`
+	Last     *[2]uint64 `json:"last"` // seq, epoch; null for an incomplete log
+	Silent   []string   `json:"silent"`
+	Leaving  bool       `json:"leaving"`
 }
 
 // EncodeView is the record of v. ErrInvalid: it could not be read again.
 func EncodeView(v chain.View) ([]byte, error) {
-	if err := checkView(v); err != nil {
+	data, err := encodeView(v)
+	if err != nil {
 		return nil, fmt.Errorf("coord: encode view: %w", err)
+	}
+	return data, nil
+}
+
+func encodeView(v chain.View) ([]byte, error) {
+	if err := checkView(v); err != nil {
+		return nil, err
 	}
 	r := viewRecord{
 		V: recordVersion, Protocol: protocol, Rules: v.Rules,
@@ -70,7 +78,7 @@ func EncodeView(v chain.View) ([]byte, error) {
 		learner := toRecord(v.Learner)
 		r.Learner = &learner
 	}
-	return encode("view", r)
+	return encode(r)
 }
 
 // DecodeView reads a record that EncodeView wrote. All errors are ErrInvalid. The view shares nothing with data.
@@ -107,7 +115,7 @@ func decodeView(data []byte) (v chain.View, err error) {
 			return v, err
 		}
 	}
-	again, err := EncodeView(v)
+	again, err := encodeView(v)
 	if err != nil {
 		return v, err
 	}
@@ -117,19 +125,29 @@ func decodeView(data []byte) (v chain.View, err error) {
 // EncodeRegistration is the record of r, which does not hold the MemberID: that is the record's name. ErrInvalid: it
 // could not be read again.
 func EncodeRegistration(r chain.Registration) ([]byte, error) {
-	if err := checkRegistration(r); err != nil {
+	data, err := encodeRegistration(r)
+	if err != nil {
 		return nil, fmt.Errorf("coord: encode registration %v: %w", r.MemberID, err)
+	}
+	return data, nil
+}
+
+func encodeRegistration(r chain.Registration) ([]byte, error) {
+	if err := checkRegistration(r); err != nil {
+		return nil, err
 	}
 	record := registrationRecord{
 		V: recordVersion, Protocol: r.Protocol, Rules: r.Rules,
 		Address: r.Address, Durable: r.Durable, Boot: r.Boot, Leaving: r.Leaving,
-		Last:   [2]uint64{uint64(r.Last.Seq), uint64(r.Last.Epoch)},
 		Silent: make([]string, len(r.Silent)),
+	}
+	if r.Complete {
+		record.Last = &[2]uint64{uint64(r.Last.Seq), uint64(r.Last.Epoch)}
 	}
 	for i, m := range r.Silent {
 		record.Silent[i] = Name(m)
 	}
-	return encode("registration", record)
+	return encode(record)
 }
 
 // DecodeRegistration reads a record that EncodeRegistration wrote, under the name of m. All errors are ErrInvalid. The
@@ -153,7 +171,10 @@ func decodeRegistration(m chain.MemberID, data []byte) (r chain.Registration, er
 	r = chain.Registration{
 		Member:   chain.Member{MemberID: m, Address: record.Address, Durable: record.Durable},
 		Protocol: record.Protocol, Rules: record.Rules, Boot: record.Boot, Leaving: record.Leaving,
-		Last: chain.Position{Seq: chain.Seq(record.Last[0]), Epoch: chain.Epoch(record.Last[1])},
+	}
+	if record.Last != nil {
+		r.Complete = true
+		r.Last = chain.Position{Seq: chain.Seq(record.Last[0]), Epoch: chain.Epoch(record.Last[1])}
 	}
 	for _, name := range record.Silent {
 		silent, err := ParseName(name)
@@ -162,7 +183,7 @@ func decodeRegistration(m chain.MemberID, data []byte) (r chain.Registration, er
 		}
 		r.Silent = append(r.Silent, silent)
 	}
-	again, err := EncodeRegistration(r)
+	again, err := encodeRegistration(r)
 	if err != nil {
 		return r, err
 	}
@@ -206,13 +227,13 @@ func fromRecord(r memberRecord) (chain.Member, error) {
 	return chain.Member{MemberID: m, Address: r.Address, Durable: r.Durable}, nil
 }
 
-func encode(what string, record any) ([]byte, error) {
+func encode(record any) ([]byte, error) {
 	data, err := json.Marshal(record)
 	if err != nil {
-		return nil, fmt.Errorf("coord: encode %s: %w: %w", what, ErrInvalid, err)
+		return nil, invalid("%w", err)
 	}
 	if len(data) > MaxRecordBytes {
-		return nil, fmt.Errorf("coord: encode %s: %w", what, invalid("%d bytes, at most %d", len(data), MaxRecordBytes))
+		return nil, invalid("%d bytes, at most %d", len(data), MaxRecordBytes)
 	}
 	return data, nil
 }

@@ -197,7 +197,7 @@ func (k *kit) soon(what string, f func() error) error {
 
 // pause is the time between two looks at something that changes meanwhile.
 func pause() {
-	timer := time.NewTimer(time.Millisecond)
+	timer := time.NewTimer(5 * time.Millisecond)
 	<-timer.C
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/chaintable/chaintable/chain"
@@ -14,6 +15,7 @@ import (
 // world is what the clients of one broken coordinator share.
 type world struct {
 	*local.Store
+	sync.Mutex // of what follows, and of what mutants remember
 	registered map[chain.MemberID]chain.Registration
 	view       chain.View
 	list       []chain.Registered
@@ -51,8 +53,7 @@ func (w *world) tell() {
 // gap is virtual time between two steps that should have been one.
 func gap() { time.Sleep(10 * time.Millisecond) }
 
-// mutants are the broken implementations, each with the check that speaks of it. The functions see the client before
-// it is broken as inner.
+// mutants are the broken implementations, each with the check that speaks of it.
 var mutants = []struct {
 	name, by string
 	breaks   func(w *world, b *broken)
@@ -73,11 +74,15 @@ var mutants = []struct {
 	{"Register keeps the caller's slice", "Register/creates", func(w *world, b *broken) {
 		w.registered = map[chain.MemberID]chain.Registration{}
 		b.onRegister = func(ctx context.Context, r chain.Registration) error {
+			w.Lock()
+			defer w.Unlock()
 			w.registered[r.MemberID] = r
 			return b.Client.Register(ctx, r)
 		}
 		b.onList = func(ctx context.Context) ([]chain.Registered, uint64, error) {
 			list, session, err := b.Client.List(ctx)
+			w.Lock()
+			defer w.Unlock()
 			for i := range list {
 				list[i].Registration = w.registered[list[i].MemberID]
 			}
@@ -188,6 +193,8 @@ var mutants = []struct {
 			w.registered = map[chain.MemberID]chain.Registration{}
 		}
 		b.onRegister = func(ctx context.Context, r chain.Registration) error {
+			w.Lock()
+			defer w.Unlock()
 			err := b.Client.Register(ctx, r)
 			if _, again := w.registered[r.MemberID]; err == nil && again {
 				_, err = w.Store.Heartbeat(at(r, 0))
@@ -225,6 +232,8 @@ var mutants = []struct {
 		index := ^uint64(0)
 		b.onList = func(ctx context.Context) ([]chain.Registered, uint64, error) {
 			list, session, err := b.Client.List(ctx)
+			w.Lock()
+			defer w.Unlock()
 			if now := w.Index(); now != index {
 				w.list, index = list, now
 			}
@@ -266,6 +275,8 @@ var mutants = []struct {
 	}},
 	{"Change keeps the caller's slice", "View/shows what was set", func(w *world, b *broken) {
 		b.onChange = func(ctx context.Context, a chain.AskChange) error {
+			w.Lock()
+			defer w.Unlock()
 			err := b.Client.Change(ctx, a)
 			if err == nil {
 				w.view = a.View
@@ -274,6 +285,8 @@ var mutants = []struct {
 		}
 		b.onView = func(ctx context.Context, sync bool) (chain.Recorded, uint64, error) {
 			v, session, err := b.Client.View(ctx, sync)
+			w.Lock()
+			defer w.Unlock()
 			v.View = w.view
 			return v, session, err
 		}
@@ -398,8 +411,14 @@ var mutants = []struct {
 	}},
 	{"a refusal shows nothing", "Reads/show why a change was refused", func(w *world, b *broken) {
 		var seen uint64
-		lag(w, b, func() uint64 { return seen })
+		lag(w, b, func() uint64 {
+			w.Lock()
+			defer w.Unlock()
+			return seen
+		})
 		b.onRegister = func(ctx context.Context, r chain.Registration) error {
+			w.Lock()
+			defer w.Unlock()
 			err := b.Client.Register(ctx, r)
 			if err == nil {
 				seen = w.Index()
@@ -409,7 +428,9 @@ var mutants = []struct {
 		inner := b.onView
 		b.onView = func(ctx context.Context, sync bool) (chain.Recorded, uint64, error) {
 			if sync {
+				w.Lock()
 				seen = w.Index()
+				w.Unlock()
 			}
 			return inner(ctx, sync)
 		}
@@ -429,6 +450,8 @@ var mutants = []struct {
 	{"reads ask one server, then another", "Reads/never go back", func(w *world, b *broken) {
 		var n uint64
 		lag(w, b, func() uint64 {
+			w.Lock()
+			defer w.Unlock()
 			n++
 			return max(w.Index(), 3) - 3*(n%2)
 		})
@@ -448,6 +471,8 @@ var mutants = []struct {
 		session := uint64(100)
 		b.onView = func(ctx context.Context, sync bool) (chain.Recorded, uint64, error) {
 			v, _, err := b.Client.View(ctx, sync)
+			w.Lock()
+			defer w.Unlock()
 			session--
 			return v, session, err
 		}
@@ -518,6 +543,8 @@ var mutants = []struct {
 	{"registrations are ephemeral", "Close/refuses calls and keeps records", func(w *world, b *broken) {
 		var mine []chain.Registration
 		b.onRegister = func(ctx context.Context, r chain.Registration) error {
+			w.Lock()
+			defer w.Unlock()
 			mine = append(mine, r)
 			return b.Client.Register(ctx, r)
 		}
