@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// options are the flags that every way to run servers has.
+type options struct {
+	sessionTimeout time.Duration
+	requestTimeout time.Duration
+	maxClients     int
+	maxMemory      string
+	logLevel       string
+	logFormat      string
+
+	memory int64       // maxMemory in bytes, for each server; zero is no bound
+	level  slog.Level  // logLevel
+	format handlerFunc // logFormat
+}
+
+// handlerFunc makes a handler of log lines.
+type handlerFunc func(io.Writer, *slog.HandlerOptions) slog.Handler
+
+var logFormats = map[string]handlerFunc{
+	"text": func(w io.Writer, o *slog.HandlerOptions) slog.Handler { return slog.NewTextHandler(w, o) },
+	"json": func(w io.Writer, o *slog.HandlerOptions) slog.Handler { return slog.NewJSONHandler(w, o) },
+}
+
+// Bounds of what can be asked for.
+const (
+	minTimeout = 20 * time.Millisecond // the least that package chain takes for a session
+	maxTimeout = time.Hour
+	maxClients = 1_000_000
+)
+
+func (o *options) flags(c *cobra.Command, logLevel string) {
+	f := c.Flags()
+	f.SortFlags = false
+	f.DurationVar(&o.sessionTimeout, "session-timeout", time.Second, "how long a server may be silent before the others go on without it")
+	f.DurationVar(&o.requestTimeout, "request-timeout", 5*time.Second, "how long a request may take before it is answered with an error")
+	f.IntVar(&o.maxClients, "max-clients", 10_000, "connections of clients at the same time, for each server")
+	f.StringVar(&o.maxMemory, "max-memory", "80%", "bytes of the table beyond which writes are refused: 512MiB, 2GiB, a share of the memory, or none")
+	f.StringVar(&o.logLevel, "log-level", logLevel, "least level of what is logged on standard error: debug, info, warn, error")
+	f.StringVar(&o.logFormat, "log-format", "text", "format of the log: text or json")
+}
+
+// check fills in what follows from the flags. The memory is shared by so many servers.
+func (o *options) check(servers int) error {
+	for _, d := range []struct {
+		flag  string
+		value time.Duration
+	}{{"session-timeout", o.sessionTimeout}, {"request-timeout", o.requestTimeout}} {
+		if d.value < minTimeout || d.value > maxTimeout {
+			return usagef("--%s %v: want something between %v and %v", d.flag, d.value, minTimeout, maxTimeout)
+		}
+	}
+	if o.maxClients < 1 || o.maxClients > maxClients {
+		return usagef("--max-clients %d: want something between 1 and %d", o.maxClients, maxClients)
+	}
+	memory, err := parseMemory(o.maxMemory, machineMemory())
+	if err != nil {
+		return usagef("--max-memory %w", err)
+	}
+	if o.memory = memory; strings.HasSuffix(strings.TrimSpace(o.maxMemory), "%") {
+		o.memory /= int64(servers)
+	}
+	if err := o.level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return usagef("--log-level %q: want debug, info, warn or error", o.logLevel)
+	}
+	if o.format = logFormats[o.logFormat]; o.format == nil {
+		return usagef("--log-format %q: want text or json", o.logFormat)
+	}
+	return nil
+}
+
+func (o *options) logger(w io.Writer) *slog.Logger {
+	return slog.New(o.format(w, &slog.HandlerOptions{Level: o.level}))
+}
+
+// parsePort reads a port. Zero is any that is free.
+func parsePort(what, s string) (int, error) {
+	port, err := strconv.ParseUint(s, 10, 16)
+	if err != nil {
+		return 0, usagef("%s %q: want a number between 1 and 65535, or 0 for any that is free", what, s)
+	}
+	return int(port), nil
+}
+
+// checkListen refuses an address that other machines can reach, unless insecure.
+func checkListen(ctx context.Context, host string, insecure bool) error {
+	addresses, err := net.DefaultResolver.LookupIPAddr(ctx, host)
+	if err != nil {
+		return usagef("--listen %q: want an address of this machine: %w", host, err)
+	}
+	for _, a := range addresses {
+		if !a.IP.IsLoopback() && !insecure {
+			return usagef("--listen %s: other machines can reach that address, and whoever reaches the port can read and "+
+				"change everything: there are no permissions and no TLS yet. Add --insecure to listen there nevertheless", host)
+		}
+	}
+	return nil
+}
+
+// advertised is the address by which others reach a server that listens on host and port.
+func advertised(advertise, host string, port int) (string, error) {
+	if advertise == "" {
+		if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+			return "", usagef("--listen %s: say with --advertise by which address other machines reach this one", host)
+		}
+		return net.JoinHostPort(host, strconv.Itoa(port)), nil
+	}
+	name, p, err := net.SplitHostPort(advertise)
+	if err != nil {
+		name, p = strings.Trim(advertise, "[]"), strconv.Itoa(port)
+	}
+	if n, err := strconv.ParseUint(p, 10, 16); err != nil || n == 0 || name == "" || strings.ContainsAny(name, " /@") {
+		return "", usagef("--advertise %q: want HOST or HOST:PORT", advertise)
+	}
+	return net.JoinHostPort(name, p), nil
+}
+
+// listen opens the port, and says what can be done if it cannot.
+func listen(ctx context.Context, host string, port int) (net.Listener, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	if err == nil {
+		return l, nil
+	}
+	switch {
+	case isAddressInUse(err):
+		return nil, fmt.Errorf("port %d of %s is in use: choose another, or stop what listens there (`ss -ltnp` names it)", port, host)
+	case isPermission(err):
+		return nil, fmt.Errorf("port %d of %s is not for everybody: choose one above 1023", port, host)
+	}
+	return nil, fmt.Errorf("listen on port %d of %s: %w", port, host, err)
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// respClient is the least client of Redis's protocol.
+type respClient struct {
+	conn net.Conn
+	r    *bufio.Reader
+}
+
+func newRESP(address string) (*respClient, error) {
+	conn, err := net.DialTimeout("tcp", address, patience)
+	if err != nil {
+		return nil, err
+	}
+	return &respClient{conn: conn, r: bufio.NewReader(conn)}, nil
+}
+
+func dialRESP(t *testing.T, address string) *respClient {
+	t.Helper()
+	c, err := newRESP(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.conn.Close() })
+	return c
+}
+
+// do sends a command and returns its answer: a line, a number or a string. Errors of the server are errors, and so is a
+// string that is not there.
+func (c *respClient) do(words ...string) (string, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "*%d\r\n", len(words))
+	for _, w := range words {
+		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(w), w)
+	}
+	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return "", err
+	}
+	if _, err := io.WriteString(c.conn, b.String()); err != nil {
+		return "", err
+	}
+	line, err := c.r.ReadString('\n')
+	if err != nil {
+		return "", err
+	}
+	line = strings.TrimSuffix(line, "\r\n")
+	switch line[0] {
+	case '+', ':':
+		return line[1:], nil
+	case '-':
+		return "", fmt.Errorf("server says %s", line[1:])
+	case '$':
+		n, err := strconv.Atoi(line[1:])
+		if err != nil || n < 0 {
+			return "", fmt.Errorf("no such key (%s)", line)
+		}
+		data := make([]byte, n+2)
+		if _, err := io.ReadFull(c.r, data); err != nil {
+			return "", err
+		}
+		return string(data[:n]), nil
+	}
+	return "", fmt.Errorf("answer %q", line)
+}
+
+func (c *respClient) must(t *testing.T, want string, words ...string) {
+	t.Helper()
+	if got, err := c.do(words...); err != nil || got != want {
+		t.Fatalf("%s: %q, %v, want %q", strings.Join(words, " "), got, err, want)
+	}
+}
