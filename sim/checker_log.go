@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/chaintable/chaintable/chain"
 	"github.com/chaintable/chaintable/table"
@@ -23,6 +24,7 @@ type history struct {
 	id        chain.ID
 	committed []chain.Entry
 	index     map[chain.Seq]int // in committed
+	at        []time.Duration   // when each of committed was first applied
 	results   []table.Result    // of committed, as the first replica had them
 	logged    map[chain.Position]logged
 	given     map[chain.Seq]*op // numbers told to clients
@@ -127,6 +129,7 @@ func (c *checker) commits(p *process, e *chain.Entry) {
 	}
 	h.index[e.Seq] = len(h.committed)
 	h.committed = append(h.committed, *e)
+	h.at = append(h.at, c.w.now)
 	c.w.stats.Commits++
 	if c.w.story.on {
 		c.w.tell("%v commits %v", p, e)

@@ -220,21 +220,31 @@ func (f *faults) heal() {
 	}
 }
 
-// newcomer starts a server that holds nothing where nothing else helps: all members of the view are dead and had
-// everything in memory. Servers that were in the chain before, and live, must not begin an empty one.
-func (f *faults) newcomer() {
+// rescue starts whoever alone can help when all members of the view are dead: those whose disks hold the chain, or, if it
+// was all in memory, a server that holds nothing. (Servers that were in the chain before, and live, must not begin an
+// empty one.)
+func (f *faults) rescue() {
 	w := f.w
 	v := w.coord.now().view
-	if len(v.Members) == 0 || f.brought >= v.Epoch {
-		return
-	}
+	durable := false
 	for _, m := range v.Members {
-		if p := w.check.processes[m.MemberID]; m.Durable || p != nil && !p.dead {
+		if p := w.check.processes[m.MemberID]; p != nil && !p.dead {
 			return
 		}
+		durable = durable || m.Durable
+	}
+	if len(v.Members) == 0 || !durable && f.brought >= v.Epoch {
+		return
 	}
 	f.brought = v.Epoch
-	s := w.addServer()
-	s.disk = nil
-	s.start()
+	for _, m := range v.Members {
+		if srv := w.serverAt(m.Address); m.Durable && srv.proc == nil {
+			srv.start()
+		}
+	}
+	if !durable {
+		s := w.addServer()
+		s.disk = nil
+		s.start()
+	}
 }

@@ -287,10 +287,13 @@ func (p *process) carryOut(r *chain.Ready) {
 
 // apply gives committed entries to the table and their results to who waits.
 func (p *process) apply(todo []chain.Apply) {
+	defer p.caught("apply", todo)
 	var forgotten []uint64
 	for i := range todo {
 		e := &todo[i].Entry
-		p.w.check.commits(p, e)
+		if p.w.check.commits(p, e); p.w.failure != nil {
+			return
+		}
 		res := p.table.Apply(e)
 		p.w.check.applied(p, e, res)
 		if res.Code == table.CodeForgotten && todo[i].ID != 0 {

@@ -112,7 +112,7 @@ func (w *world) rests(bound time.Duration) bool {
 			return false
 		}
 		checked = w.now
-		w.faults.newcomer()
+		w.faults.rescue()
 		why = w.unrest()
 		return why == ""
 	})

@@ -17,6 +17,7 @@ type channel struct {
 	active []*call // begun and not answered
 	must   chain.Seq
 	closed bool
+	broken bool          // a request of a session was refused: none that came behind it may overtake it
 	lastIn time.Duration // when what was sent last arrives, either way: order is kept
 	lastUp time.Duration
 }
@@ -122,6 +123,9 @@ func (c *call) finish(o outcome) {
 	p, w := ch.proc, ch.proc.w
 	delete(p.calls, c.id)
 	ch.active = remove(ch.active, c)
+	if o.kind == gotUnsent && c.op.session != nil {
+		ch.broken = true
+	}
 	if o.kind == gotNumber {
 		ch.must = max(ch.must, o.seq)
 	}
@@ -182,6 +186,10 @@ func (p *process) register(c *call) uint64 {
 // write hands a command to the replica.
 func (p *process) write(c *call) {
 	o := c.op
+	if ch := c.ch; ch.broken && o.session != nil {
+		c.finish(outcome{kind: gotUnsent})
+		return
+	}
 	if s := o.session; s != nil && o.kind != opOpen && p.view.Chain != s.chain {
 		if p.view.Chain == 0 {
 			c.finish(outcome{kind: gotUnsent})
