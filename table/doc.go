@@ -23,9 +23,10 @@
 //	|  ...   |     +--------+           uvarint(len(key)) key value          ...
 //	+--------+
 //
-// A list is numbered by the lowest bits of the hashes of its keys. Where there are more keys than lists, the write that
-// made it so parts one list in two; where there are fewer than half as many, it joins two: linear hashing, after
-// Litwin, "Linear Hashing: A New Tool for File and Table Addressing" (VLDB '80). With six lists:
+// A list is numbered by the lowest bits of the hashes of its keys. Where there are more keys than lists, each new key
+// parts one list in two; where there are fewer than half as many, each removed key joins two pairs of lists. So no
+// write ever waits for a rehash of everything. This is linear hashing, after Litwin, "Linear Hashing: A New Tool for
+// File and Table Addressing" (VLDB '80). With six lists:
 //
 //	list      0    1    2    3    4    5
 //	bits    000  001   10   11  100  101      next to be parted: 2, into 010 and 110

@@ -200,22 +200,25 @@ func (x *index) grow() {
 	}
 }
 
-// shrink joins the last list with the one it was parted from, where there are fewer than half as many keys as lists.
+// shrink joins the last lists with those they were parted from, where there are fewer than half as many keys as lists.
+// Two at a time, or the lists would lag behind the keys.
 func (x *index) shrink() {
-	d := x.own()
-	lists := d.lists.Load()
-	if lists <= x.start || x.length >= lists/2 {
-		return
-	}
-	last := lists - 1
-	x.joins.Add(1)
-	if head := d.head(last); head != nil {
-		x.set(d, buddy(last), d.head(buddy(last)).concat(head))
-	}
-	d.lists.Store(last)
-	x.set(d, last, nil)
-	if last%groupLists == 0 {
-		d.groups[last/groupLists].Store(nil)
+	for range 2 {
+		d := x.own()
+		lists := d.lists.Load()
+		if lists <= x.start || x.length >= lists/2 {
+			return
+		}
+		last := lists - 1
+		x.joins.Add(1)
+		if head := d.head(last); head != nil {
+			x.set(d, buddy(last), d.head(buddy(last)).concat(head))
+		}
+		d.lists.Store(last)
+		x.set(d, last, nil)
+		if last%groupLists == 0 {
+			d.groups[last/groupLists].Store(nil)
+		}
 	}
 }
 

@@ -69,8 +69,8 @@ func TestAddress(t *testing.T) {
 	}
 }
 
-// TestWaves lets the table grow and shrink, again and again, against a map. No write may move more than one list for
-// each key it names, and a scan that runs all the while returns what stays exactly once.
+// TestWaves lets the table grow and shrink, again and again, against a map. A write of one key may
+// part one list or join two, and a scan that runs all the while returns what stays exactly once.
 func TestWaves(t *testing.T) {
 	random := seeded(t)
 	for _, start := range []int{1, 3, 100, 1000} {
@@ -97,7 +97,7 @@ func TestWaves(t *testing.T) {
 				switch now := x.index.dir.Load().lists.Load(); now {
 				case lists + 1:
 					grown++
-				case lists - 1:
+				case lists - 1, lists - 2:
 					shrunk++
 				case lists:
 				default:

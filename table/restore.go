@@ -173,7 +173,7 @@ func (r *Restorer) addSpan(b []byte) error {
 	case err != nil:
 		return fmt.Errorf("lost range: %w", err)
 	case s.first > s.last || s.first <= l.forgotten || s.last > r.header.position.Seq,
-		l.newest.last != 0 && s.first <= l.newest.last+1:
+		l.newest.last != 0 && s.first-1 <= l.newest.last:
 		return fmt.Errorf("lost range: %d to %d after %d", s.first, s.last, l.newest.last)
 	case len(l.older) >= l.limit:
 		return fmt.Errorf("lost range: more than %d", l.limit+1)
