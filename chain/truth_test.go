@@ -1,0 +1,270 @@
+package chain
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// truth is the coordinator: the view and the registrations, each with a version. It answers at once, unless a kind of request
+// is held back for the script to answer, or it is down.
+type truth struct {
+	c       *cluster
+	exists  bool
+	view    Recorded
+	regs    []Registered
+	session uint64 // all servers share one, until it expires
+
+	hold    map[string]bool // kinds of requests that wait for the script: register heartbeat view list change delete
+	down    bool
+	watches bool // tell everybody of changes at once
+	held    []heldAsk
+	late    []heldAsk // answered as unknown, and perhaps still to be carried out
+}
+
+// heldAsk is a request that has no answer yet.
+type heldAsk struct {
+	s    *server
+	r    *Replica // who asked: another process at the same place gets no answer
+	ask  Ask
+	sent Time
+}
+
+// askTimeout is how long a server waits for a coordinator that does not answer.
+const askTimeout = 200 * time.Millisecond
+
+func (k *truth) init(c *cluster) {
+	k.c, k.session, k.watches, k.hold = c, 1, true, map[string]bool{}
+	k.view.Version = -1
+}
+
+// kindOf is a request's name in scripts.
+func kindOf(a Ask) string {
+	switch a.(type) {
+	case AskRegister:
+		return "register"
+	case AskHeartbeat:
+		return "heartbeat"
+	case AskView:
+		return "view"
+	case AskList:
+		return "list"
+	case AskChange:
+		return "change"
+	case AskDelete:
+		return "delete"
+	}
+	panic("unknown request")
+}
+
+func (k *truth) ask(s *server, a Ask) {
+	if kind := kindOf(a); kind == "change" || k.hold[kind] {
+		k.c.say("%d asks: %s", s.number, k.c.showAsk(a))
+	}
+	h := heldAsk{s, s.r, a, k.c.now}
+	if k.down || k.hold[kindOf(a)] {
+		k.held = append(k.held, h)
+		return
+	}
+	k.answer(h, k.execute(h))
+}
+
+// answer gives a server its answer, if it is still there.
+func (k *truth) answer(h heldAsk, in Input) {
+	if h.s.r == h.r {
+		h.s.inbox = append(h.s.inbox, in)
+	}
+}
+
+// tick gives up what a coordinator that is down does not answer.
+func (k *truth) tick() {
+	if !k.down {
+		return
+	}
+	for _, h := range slices.Clone(k.held) {
+		if !k.hold[kindOf(h.ask)] && k.c.now.Sub(h.sent) >= askTimeout {
+			k.held = slices.DeleteFunc(k.held, func(x heldAsk) bool { return x == h })
+			k.answer(h, k.otherwise(h, OutcomeUnknown))
+		}
+	}
+}
+
+// forget drops what a crashed process has asked.
+func (k *truth) forget(s *server) {
+	for _, h := range k.held {
+		if h.s == s {
+			k.late = append(k.late, h)
+		}
+	}
+	k.held = slices.DeleteFunc(k.held, func(h heldAsk) bool { return h.s == s })
+}
+
+// otherwise is the answer to a request that was not carried out, or not surely.
+func (k *truth) otherwise(h heldAsk, o Outcome) Input {
+	switch a := h.ask.(type) {
+	case AskRegister:
+		return CoordRegistered{Member: a.Registration.MemberID, Sent: h.sent, Outcome: o}
+	case AskHeartbeat:
+		return CoordRegistered{Member: a.MemberID, Sent: h.sent, Outcome: o}
+	case AskView:
+		return CoordView{Session: k.session, Outcome: o}
+	case AskList:
+		return CoordList{Session: k.session, Outcome: o}
+	case AskChange:
+		return CoordChanged{Epoch: a.View.Epoch, Outcome: o}
+	case AskDelete:
+		return CoordDeleted{Member: a.MemberID, Outcome: o}
+	}
+	panic("unknown request")
+}
+
+// execute carries a request out.
+func (k *truth) execute(h heldAsk) Input {
+	o := OutcomeOK
+	switch a := h.ask.(type) {
+	case AskView:
+		if !k.exists {
+			return k.otherwise(h, OutcomeMissing)
+		}
+		return CoordView{Recorded: k.view, Session: k.session, Outcome: OutcomeOK}
+	case AskList:
+		return CoordList{Registered: slices.Clone(k.regs), Session: k.session, Outcome: OutcomeOK}
+	case AskRegister:
+		if _, found := k.match(Registered{Registration: a.Registration}); found != OutcomeMissing {
+			return k.otherwise(h, OutcomeConflict)
+		}
+		k.regs = append(k.regs, Registered{Registration: a.Registration})
+		return CoordRegistered{Member: a.Registration.MemberID, Sent: h.sent, Outcome: OutcomeOK}
+	case AskHeartbeat:
+		var i int
+		if i, o = k.match(a.Registered); o == OutcomeOK {
+			k.regs[i] = Registered{Registration: a.Registration, Version: a.Version + 1}
+			return CoordRegistered{Member: a.MemberID, Sent: h.sent, Version: a.Version + 1, Outcome: OutcomeOK}
+		}
+	case AskDelete:
+		var i int
+		if i, o = k.match(a.Registered); o == OutcomeOK {
+			k.regs = slices.Delete(k.regs, i, i+1)
+			k.c.say("coordinator: registration of %s deleted", k.c.name(a.MemberID))
+		}
+	case AskChange:
+		o = k.change(a)
+	}
+	return k.otherwise(h, o)
+}
+
+func (k *truth) match(r Registered) (int, Outcome) {
+	i := slices.IndexFunc(k.regs, func(x Registered) bool { return x.MemberID == r.MemberID })
+	switch {
+	case i < 0:
+		return i, OutcomeMissing
+	case k.regs[i].Version != r.Version:
+		return i, OutcomeConflict
+	}
+	return i, OutcomeOK
+}
+
+// change is the compare-and-set of the view with the deletions that belong to it: all or nothing.
+func (k *truth) change(a AskChange) Outcome {
+	if k.view.Version != a.From {
+		return OutcomeConflict
+	}
+	for _, d := range a.Delete {
+		if _, o := k.match(d); o != OutcomeOK {
+			return OutcomeConflict
+		}
+	}
+	k.c.checks.changed(k.c, k.view.View, a.View)
+	k.regs = slices.DeleteFunc(k.regs, func(r Registered) bool {
+		return slices.ContainsFunc(a.Delete, func(d Registered) bool { return d.MemberID == r.MemberID })
+	})
+	k.set(a.View)
+	if k.watches && !k.down {
+		for _, n := range k.c.numbers() {
+			if s := k.c.servers[n]; s.r != nil {
+				s.inbox = append(s.inbox, CoordNews{})
+			}
+		}
+	}
+	return OutcomeOK
+}
+
+func (k *truth) set(v View) {
+	k.exists = true
+	k.view = Recorded{v, k.view.Version + 1}
+	k.c.say("coordinator: view %s", k.c.showView(v))
+}
+
+// take removes the first request of that kind that a server waits for.
+func (k *truth) take(from *[]heldAsk, number int, kind string) heldAsk {
+	i := slices.IndexFunc(*from, func(h heldAsk) bool { return h.s.number == number && kindOf(h.ask) == kind })
+	if i < 0 {
+		k.c.t.Fatalf("no request of server %d to %s\n%s", number, kind, k.c.out.String())
+	}
+	h := (*from)[i]
+	*from = slices.Delete(*from, i, i+1)
+	return h
+}
+
+// decide answers a request that was held back: won (carried out, and the honest answer), lost (not carried out: a version was
+// another one), missing, unknown (not carried out, or not yet), landed (carried out, but the answer does not come).
+func (k *truth) decide(number int, kind, how string) {
+	h := k.take(&k.held, number, kind)
+	switch how {
+	case "won":
+		k.answer(h, k.execute(h))
+	case "lost":
+		k.answer(h, k.otherwise(h, OutcomeConflict))
+	case "missing":
+		k.answer(h, k.otherwise(h, OutcomeMissing))
+	case "landed":
+		k.execute(h)
+		k.answer(h, k.otherwise(h, OutcomeUnknown))
+	case "unknown":
+		k.late = append(k.late, h)
+		k.answer(h, k.otherwise(h, OutcomeUnknown))
+	default:
+		k.c.t.Fatalf("unknown answer %q", how)
+	}
+	k.c.rest()
+}
+
+// land carries out a request that was answered as unknown, long ago.
+func (k *truth) land(number int, kind string) {
+	h := k.take(&k.late, number, kind)
+	if c, ok := h.ask.(AskChange); ok && c.From != k.view.Version {
+		k.c.say("coordinator: too late for epoch %d", c.View.Epoch)
+		return
+	}
+	k.execute(h)
+	k.c.rest()
+}
+
+// rest lets all servers take in what has come to their inboxes.
+func (c *cluster) rest() {
+	for _, n := range c.numbers() {
+		if s := c.servers[n]; len(s.inbox) > 0 && !s.paused {
+			in := s.inbox[0]
+			s.inbox = s.inbox[1:]
+			s.step(in)
+		}
+	}
+}
+
+func (k *truth) String() string {
+	s := "no view\n"
+	if k.exists {
+		s = "view " + k.c.showView(k.view.View) + "\n"
+	}
+	for _, r := range k.regs {
+		s += fmt.Sprintf("%s last=%v", k.c.name(r.MemberID), r.Last)
+		for _, m := range r.Silent {
+			s += " silent=" + k.c.name(m)
+		}
+		if r.Leaving {
+			s += " leaving"
+		}
+		s += "\n"
+	}
+	return s
+}
