@@ -29,7 +29,7 @@
 //	server  {"v":1,"protocol":1,"rules":1,"address":"127.0.0.1:7001","durable":true,"boot":"…","last":[41,7],"silent":["000000000000002a.3"],"leaving":false}
 //	view    {"v":1,"protocol":1,"rules":1,"chain":"…","epoch":7,"members":[{"id":"…","incarnation":3,"address":"…","durable":true}],"learner":null,"target":0}
 //
-// The name of a server's record is "id.incarnation". Chains and servers are 16 hex digits; last is [seq, epoch]. Decoding
+// The name of a server's record is "id.incarnation". Chains and servers are 16 hex digits; last is [seq, epoch] of a complete log, null for another. Decoding
 // takes exactly what encoding writes, but for white space: what is different was written by something that
 // knows more or less than this release, and guessing what it meant would be worse than an error.
 package coord

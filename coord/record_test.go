@@ -56,6 +56,23 @@ func TestRecords(t *testing.T) {
 		t.Errorf("DecodeRegistration: %v\n got %+v\nwant %+v", err, r, server)
 	}
 
+	// A log that lacks something has no end worth telling; an empty one has.
+	for last, r := range map[string]chain.Registration{`"last":null`: {}, `"last":[0,0]`: {Complete: true}} {
+		r.Member, r.Protocol = server.Member, 1
+		data, err := coord.EncodeRegistration(r)
+		if err != nil || !strings.Contains(string(data), last) {
+			t.Errorf("EncodeRegistration: %v\n got %s\nwant %s", err, data, last)
+		}
+		if got, err := coord.DecodeRegistration(someone, data); err != nil || !reflect.DeepEqual(got, r) {
+			t.Errorf("DecodeRegistration: %v\n got %+v\nwant %+v", err, got, r)
+		}
+	}
+	incomplete := server
+	incomplete.Complete = false
+	if _, err := coord.EncodeRegistration(incomplete); !errors.Is(err, coord.ErrInvalid) {
+		t.Errorf("EncodeRegistration of an incomplete log with an end: got error %v", err)
+	}
+
 	alone := view
 	alone.Members, alone.Learner = view.Members[:1], chain.Member{}
 	data, err = coord.EncodeView(alone)
@@ -106,7 +123,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{serverText, `[41,7]`, `[41]`, "not written by this release"},
 		{serverText, `[41,7]`, `[41,7,8]`, "not written by this release"},
 		{serverText, `[41,7]`, `[41,-7]`, "last"},
-		{serverText, `[41,7]`, `null`, "not written by this release"},
+		{serverText, `"last":[41,7],`, ``, "not written by this release"},
 		{serverText, `["000000000000002a.3"]`, `null`, "not written by this release"},
 		{serverText, `2a.3"]`, `2a.03"]`, "not that of a registration"},
 		{serverText, `2a.3"]`, `2a.0"]`, "not that of a registration"},

@@ -205,9 +205,10 @@ func pause() {
 func server(node, incarnation int) chain.Registration {
 	return chain.Registration{
 		Member: member(node, incarnation), Protocol: 1, Rules: 2 + node, Boot: "3c1a-boot",
-		Last:    chain.Position{Seq: 1<<63 + chain.Seq(node), Epoch: 7},
-		Silent:  []chain.MemberID{{Node: 0xfedcba9876543210, Incarnation: 1 << 60}},
-		Leaving: node%2 == 0,
+		Complete: true,
+		Last:     chain.Position{Seq: 1<<63 + chain.Seq(node), Epoch: 7},
+		Silent:   []chain.MemberID{{Node: 0xfedcba9876543210, Incarnation: 1 << 60}},
+		Leaving:  node%2 == 0,
 	}
 }
 
