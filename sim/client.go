@@ -278,11 +278,13 @@ func (c *client) heard(ch *channel, o *op, out outcome) {
 	o.chain = out.chain
 	switch out.kind {
 	case gotResult:
+		if o.kind == opNumbered { // sent twice: only the table knew which number counts
+			c.numbered(o, out.result.Seq)
+			return
+		}
 		c.result(o, out)
 	case gotNumber:
-		o.seq = out.seq
-		c.unproven = append(c.unproven, o)
-		c.end(o, opDone)
+		c.numbered(o, out.seq)
 	case gotRead:
 		o.read = out.read
 		w.stats.Reads++
@@ -317,6 +319,13 @@ func (c *client) again(ch *channel) bool {
 	ch.close()
 	c.drop()
 	return true
+}
+
+// numbered takes the number of a write. Whether it has been executed is to be found out later.
+func (c *client) numbered(o *op, seq chain.Seq) {
+	o.seq = seq
+	c.unproven = append(c.unproven, o)
+	c.end(o, opDone)
 }
 
 // result takes the result of a write.

@@ -110,6 +110,8 @@ func (o *op) outcomeText() string {
 		return o.state.String()
 	case o.kind == opVerify:
 		return o.fate.String()
+	case o.kind == opNumbered:
+		return fmt.Sprintf("number %d", o.seq)
 	case o.kind == opSize:
 		return fmt.Sprintf("%d keys", o.read.size)
 	case o.kind.reads():

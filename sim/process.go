@@ -42,7 +42,7 @@ type process struct {
 // work is an input, and what the runtime does right before it takes it.
 type work struct {
 	in     chain.Input
-	before func()
+	before func() bool // false: the input is not to be taken after all
 }
 
 type wait struct {
@@ -171,11 +171,10 @@ func (p *process) turn() {
 	for n > 0 && len(p.inbox) > 0 && !p.dead {
 		x := p.inbox[0]
 		p.inbox = p.inbox[1:]
-		if x.before != nil {
-			x.before()
-		}
-		p.step(x.in)
 		n--
+		if x.before == nil || x.before() {
+			p.step(x.in)
+		}
 	}
 	p.settle()
 	if len(p.inbox) > 0 && !p.turning && !p.dead {
@@ -366,12 +365,12 @@ func (p *process) restore(s chain.Snapshot) {
 		return
 	}
 	swap := func() {
-		p.pushWork(work{chain.Restored{Transfer: r.id, Bytes: t.Bytes()}, func() {
-			if p.restorer != r {
-				return
+		p.pushWork(work{chain.Restored{Transfer: r.id, Bytes: t.Bytes()}, func() bool {
+			if p.restorer == r {
+				p.table = t
+				p.w.check.restored(p, r.base)
 			}
-			p.table = t
-			p.w.check.restored(p, r.base)
+			return p.restorer == r
 		}})
 	}
 	if d := p.srv.disk; d != nil {
@@ -401,12 +400,13 @@ func (p *process) ask(a chain.Ask) {
 func (p *process) probe(m chain.Member) {
 	srv := p.w.serverAt(m.Address)
 	d := p.w.between(p.w.Probe)
+	// The same node under another incarnation is the same process: one that starts anew in memory has a new id.
 	p.later(d, func() {
 		if srv != nil && (!p.w.net.passes(p.srv, srv) || !p.w.net.passes(srv, p.srv) || srv.proc != nil && srv.proc.paused) {
 			p.later(p.w.Timeout, func() { p.push(chain.ProbeDone{Member: m.MemberID}) })
 			return
 		}
-		p.push(chain.ProbeDone{Member: m.MemberID, Dead: srv == nil || srv.proc == nil || srv.proc.id != m.MemberID})
+		p.push(chain.ProbeDone{Member: m.MemberID, Dead: srv == nil || srv.proc == nil || srv.proc.id.Node != m.Node})
 	})
 }
 

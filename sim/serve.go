@@ -190,14 +190,6 @@ func (p *process) write(c *call) {
 		c.finish(outcome{kind: gotUnsent})
 		return
 	}
-	if s := o.session; s != nil && o.kind != opOpen && p.view.Chain != s.chain {
-		if p.view.Chain == 0 {
-			c.finish(outcome{kind: gotUnsent})
-		} else {
-			c.finish(outcome{kind: gotForgotten})
-		}
-		return
-	}
 	r := chain.Request{ID: p.register(c), Command: o.command, Numbered: o.kind == opNumbered, Open: o.kind == opOpen}
 	if o.session != nil && o.kind != opOpen {
 		r.Session, r.Number, r.DoneBelow = o.session.id, o.number, c.doneBelow
@@ -205,7 +197,22 @@ func (p *process) write(c *call) {
 	if p.w.story.on {
 		p.w.tell("%v at %v: %v", c.op.client, p, o)
 	}
-	p.push(r)
+	p.pushWork(work{r, func() bool { return p.mayServe(c) }})
+}
+
+// mayServe tells whether a request of a session belongs to the chain that this server is in: ids of sessions are told apart
+// only by the chain's id.
+func (p *process) mayServe(c *call) bool {
+	s := c.op.session
+	if s == nil || c.op.kind == opOpen || p.chainID() == s.chain {
+		return true
+	}
+	if p.chainID() == 0 {
+		c.finish(outcome{kind: gotUnsent})
+	} else {
+		c.finish(outcome{kind: gotForgotten})
+	}
+	return false
 }
 
 // answered takes an answer of the replica to a request.
