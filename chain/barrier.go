@@ -3,9 +3,10 @@ package chain
 // barriers let reads go on without a lease: the head sends a no-op down the chain, and what a replica reads after it has
 // applied that very entry is as new as anything acknowledged before the request for it was sent (design.md, section 4).
 type barriers struct {
-	waiting []uint64 // reads that came after the last request was sent
-	asked   []uint64 // reads that the request under way will serve
-	number  uint64   // of the last request
+	waiting []uint64 // reads that came after the request under way was first sent
+	asked   []uint64 // reads that it will serve
+	first   uint64   // its number; it is repeated with higher ones, and any of them will do
+	number  uint64   // of the last request sent
 	askedAt Time
 	passed  bool // its entry is being applied
 }
@@ -34,11 +35,12 @@ func (r *Replica) restartBarrier() {
 	}
 }
 
-// tickBarrier asks anew where a request seems lost: the head drops those that it cannot number.
+// tickBarrier repeats a request that seems lost: the head drops those that it cannot number. The reads that came since wait for
+// the next one: else a chain slower than this would serve none.
 func (r *Replica) tickBarrier() {
 	b := &r.barrier
 	if len(b.asked) > 0 && !b.passed && r.now.Sub(b.askedAt) > r.timeout()/4 {
-		r.restartBarrier()
+		r.askBarrier()
 	}
 }
 
@@ -48,16 +50,21 @@ func (r *Replica) flushBarrier() {
 	if len(b.waiting) == 0 || len(b.asked) > 0 || !r.isMember() {
 		return
 	}
-	if r.isHead() && !r.room() {
-		return
-	}
+	b.asked, b.waiting, b.first = b.waiting, nil, b.number+1
+	r.askBarrier()
+}
+
+// askBarrier sends a request, or numbers the no-op if we are the head and have room.
+func (r *Replica) askBarrier() {
+	b := &r.barrier
 	b.number++
-	b.asked, b.waiting, b.askedAt = b.waiting, nil, r.now
-	if r.isHead() {
+	b.askedAt = r.now
+	switch {
+	case !r.isHead():
+		r.sendTo(r.view.Head(), Barrier{Number: b.number})
+	case r.room():
 		r.numberBarrier(Tag{r.self.MemberID, b.number})
-		return
 	}
-	r.sendTo(r.view.Head(), Barrier{Number: b.number})
 }
 
 // barrierAsked numbers a no-op for another member.
@@ -74,7 +81,7 @@ func (r *Replica) numberBarrier(tag Tag) {
 // barrierCommitted notes that an entry handed to the table is the barrier that reads wait for.
 func (r *Replica) barrierCommitted(tag Tag) {
 	b := &r.barrier
-	if tag == (Tag{r.self.MemberID, b.number}) && len(b.asked) > 0 {
+	if tag.By == r.self.MemberID && tag.Number >= b.first && tag.Number <= b.number && len(b.asked) > 0 {
 		b.passed = true
 	}
 }

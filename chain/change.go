@@ -70,7 +70,7 @@ func (r *Replica) coordChanged(in CoordChanged) {
 func (r *Replica) changeAsMember() {
 	switch {
 	case r.removeDead():
-	case r.leave.ready && len(r.view.Members) > 1 && !r.teach.proposed:
+	case r.leave.ready && !r.teach.proposed && r.othersStay():
 		r.ask(r.view.without(func(m MemberID) bool { return m == r.self.MemberID }), nil)
 	case r.isTail() && (r.teach.proposed || r.learnerReady()):
 		// From here on only a newer view tells who is the tail.
@@ -86,6 +86,13 @@ func (r *Replica) changeAsMember() {
 	}
 	r.evictSilent()
 	r.sweep()
+}
+
+// othersStay tells whether a chain without us would have a member that lives, as far as anybody knows.
+func (r *Replica) othersStay() bool {
+	return slices.ContainsFunc(r.view.Members, func(m Member) bool {
+		return m.MemberID != r.self.MemberID && r.watch.fresh(r, m.MemberID)
+	})
 }
 
 // removeDead proposes the view without those who may be removed, if it is our turn. The last member is never removed: whoever asks

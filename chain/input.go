@@ -64,7 +64,7 @@ type Restored struct {
 // ProbeDone tells what was found at the address of Ready.Probe.
 type ProbeDone struct {
 	Member MemberID
-	Dead   bool // the address refused the connection, or another incarnation answered
+	Dead   bool // the address refused the connection, or another node answered
 }
 
 // Leave tells a member to take itself out of the chain and end.

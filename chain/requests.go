@@ -21,10 +21,12 @@ type request struct {
 	numbered bool   // to be answered with its number
 	done     bool   // answered, or given up
 	proposal Proposal
-	handed   int    // how often it was handed to a head
-	doubt    bool   // an earlier try may have been executed without our seeing it applied
-	index    uint64 // in the stream, where another server is head
-	seq      Seq    // where it stands in our log, if we numbered it
+	handed   int // how often it was handed to a head
+	// doubt: an earlier try may have a number, or have been executed without our seeing it. A number given now may be that of
+	// a repeat, so only the table can tell the operation's.
+	doubt bool
+	index uint64 // in the stream, where another server is head
+	seq   Seq    // where it stands in our log, if we numbered it
 }
 
 // bytes is what the request counts against the bounds of messages.
@@ -271,7 +273,7 @@ func (r *Replica) numberRequest(q *request) bool {
 		q.seq = seq
 		q.handed++
 		r.req.handedAt = r.now
-		if q.numbered {
+		if q.numbered && !q.doubt {
 			r.answer(q, AnswerNumbered, seq)
 		}
 	default:
@@ -316,7 +318,7 @@ func (r *Replica) proposed(from MemberID, m Proposed) {
 	case q == nil:
 	case m.Refuse != RefuseNone:
 		r.refuse(q, m.Refuse)
-	case q.numbered:
+	case q.numbered && !q.doubt:
 		r.answer(q, AnswerNumbered, m.Seq)
 	}
 }
@@ -364,10 +366,6 @@ func (r *Replica) waiting(e *Entry) uint64 {
 		return 0
 	}
 	p.applying = append(p.applying, q)
-	if q.numbered {
-		r.answer(q, AnswerNumbered, e.Seq)
-		return 0
-	}
 	if q.proposal.Kind == KindSession && q.id == 0 {
 		p.session, p.opening = SessionID(e.Seq), false
 	}

@@ -40,7 +40,7 @@ func (r *Replica) restartChain() {
 func (r *Replica) longestLog() (best *sighting, present int) {
 	for _, s := range r.watch.byOrder() {
 		i := r.memberByNode(s.Node)
-		if i < 0 || s.Incarnation < r.view.Members[i].Incarnation || s.Last == (Position{}) ||
+		if i < 0 || s.Incarnation < r.view.Members[i].Incarnation || !s.Complete ||
 			s.MemberID == r.view.Members[i].MemberID || !r.watch.fresh(r, s.MemberID) && s.MemberID != r.self.MemberID {
 			continue
 		}

@@ -21,7 +21,7 @@ import (
 //	deliver TO | deliver FROM->TO [count=1]    settle [only=(1,2)]    lose FROM->TO
 //	tick 100ms    run 1s        time passes; with run, messages arrive, and only what matters is printed
 //	coordinator down | up | watches=off | expire | hold=(change,heartbeat,...)
-//	answer N KIND won|lost|missing|unknown|landed    land N KIND
+//	answer N KIND won|lost|missing|unknown|landed|early    land N KIND
 //	status [N...]    log N    network    registrations
 //
 // Each takes quiet: print neither messages nor commits.
@@ -303,7 +303,7 @@ func (k *truth) command(d *directive) {
 				k.answer(h, k.execute(h))
 			}
 		}
-		k.held = slices.DeleteFunc(k.held, func(h heldAsk) bool { return !k.hold[kindOf(h.ask)] })
+		k.held = slices.DeleteFunc(k.held, func(h *heldAsk) bool { return !k.hold[kindOf(h.ask)] })
 		k.c.rest()
 	case "expire":
 		k.session++

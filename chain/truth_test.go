@@ -18,8 +18,8 @@ type truth struct {
 	hold    map[string]bool // kinds of requests that wait for the script: register heartbeat view list change delete
 	down    bool
 	watches bool // tell everybody of changes at once
-	held    []heldAsk
-	late    []heldAsk // answered as unknown, and perhaps still to be carried out
+	held    []*heldAsk
+	late    []*heldAsk // answered as unknown, and perhaps still to be carried out
 }
 
 // heldAsk is a request that has no answer yet.
@@ -28,6 +28,8 @@ type heldAsk struct {
 	r    *Replica // who asked: another process at the same place gets no answer
 	ask  Ask
 	sent Time
+
+	early Input // what it would have been answered at an earlier moment
 }
 
 // askTimeout is how long a server waits for a coordinator that does not answer.
@@ -61,7 +63,7 @@ func (k *truth) ask(s *server, a Ask) {
 	if kind := kindOf(a); kind == "change" || k.hold[kind] {
 		k.c.say("%d asks: %s", s.number, k.c.showAsk(a))
 	}
-	h := heldAsk{s, s.r, a, k.c.now}
+	h := &heldAsk{s: s, r: s.r, ask: a, sent: k.c.now}
 	if k.down || k.hold[kindOf(a)] {
 		k.held = append(k.held, h)
 		return
@@ -70,7 +72,7 @@ func (k *truth) ask(s *server, a Ask) {
 }
 
 // answer gives a server its answer, if it is still there.
-func (k *truth) answer(h heldAsk, in Input) {
+func (k *truth) answer(h *heldAsk, in Input) {
 	if h.s.r == h.r {
 		h.s.inbox = append(h.s.inbox, in)
 	}
@@ -83,7 +85,7 @@ func (k *truth) tick() {
 	}
 	for _, h := range slices.Clone(k.held) {
 		if !k.hold[kindOf(h.ask)] && k.c.now.Sub(h.sent) >= askTimeout {
-			k.held = slices.DeleteFunc(k.held, func(x heldAsk) bool { return x == h })
+			k.held = slices.DeleteFunc(k.held, func(x *heldAsk) bool { return x == h })
 			k.answer(h, k.otherwise(h, OutcomeUnknown))
 		}
 	}
@@ -96,11 +98,11 @@ func (k *truth) forget(s *server) {
 			k.late = append(k.late, h)
 		}
 	}
-	k.held = slices.DeleteFunc(k.held, func(h heldAsk) bool { return h.s == s })
+	k.held = slices.DeleteFunc(k.held, func(h *heldAsk) bool { return h.s == s })
 }
 
 // otherwise is the answer to a request that was not carried out, or not surely.
-func (k *truth) otherwise(h heldAsk, o Outcome) Input {
+func (k *truth) otherwise(h *heldAsk, o Outcome) Input {
 	switch a := h.ask.(type) {
 	case AskRegister:
 		return CoordRegistered{Member: a.Registration.MemberID, Sent: h.sent, Outcome: o}
@@ -119,7 +121,7 @@ func (k *truth) otherwise(h heldAsk, o Outcome) Input {
 }
 
 // execute carries a request out.
-func (k *truth) execute(h heldAsk) Input {
+func (k *truth) execute(h *heldAsk) Input {
 	o := OutcomeOK
 	switch a := h.ask.(type) {
 	case AskView:
@@ -196,8 +198,8 @@ func (k *truth) set(v View) {
 }
 
 // take removes the first request of that kind that a server waits for.
-func (k *truth) take(from *[]heldAsk, number int, kind string) heldAsk {
-	i := slices.IndexFunc(*from, func(h heldAsk) bool { return h.s.number == number && kindOf(h.ask) == kind })
+func (k *truth) take(from *[]*heldAsk, number int, kind string) *heldAsk {
+	i := slices.IndexFunc(*from, func(h *heldAsk) bool { return h.s.number == number && kindOf(h.ask) == kind })
 	if i < 0 {
 		k.c.t.Fatalf("no request of server %d to %s\n%s", number, kind, k.c.out.String())
 	}
@@ -207,12 +209,22 @@ func (k *truth) take(from *[]heldAsk, number int, kind string) heldAsk {
 }
 
 // decide answers a request that was held back: won (carried out, and the honest answer), lost (not carried out: a version was
-// another one), missing, unknown (not carried out, or not yet), landed (carried out, but the answer does not come).
+// another one), missing, unknown (not carried out, or not yet), landed (carried out, but the answer does not come), early (carried
+// out now; won lets the answer come).
 func (k *truth) decide(number int, kind, how string) {
 	h := k.take(&k.held, number, kind)
+	if how == "early" {
+		h.early = k.execute(h)
+		k.held = append(k.held, h)
+		return
+	}
 	switch how {
 	case "won":
-		k.answer(h, k.execute(h))
+		in := h.early
+		if in == nil {
+			in = k.execute(h)
+		}
+		k.answer(h, in)
 	case "lost":
 		k.answer(h, k.otherwise(h, OutcomeConflict))
 	case "missing":

@@ -120,6 +120,7 @@ type Registration struct {
 	Protocol int        // lowest protocol version spoken
 	Rules    int        // highest rules known
 	Boot     string     // names the machine's boot; empty where that cannot be told
+	Complete bool       // its log lacks nothing that it ever acknowledged
 	Last     Position   // end of a complete log; zero for an empty or incomplete one
 	Silent   []MemberID // members that answered no ping for a session timeout
 	Leaving  bool       // it is about to go: nobody adds it

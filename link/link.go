@@ -55,9 +55,9 @@ type Transport interface {
 	// been given to Receive will not be. It does not wait for a Receive that is under way.
 	Close(from chain.MemberID)
 
-	// Probe asks at a member's address whether it is still that member. Dead is certain: the address refuses the
-	// connection, or somebody else answers there. (false, nil) is the member itself. An error says why nobody
-	// answered, which tells nothing about the member.
+	// Probe asks at a member's address whether its node is still there. Dead is certain: the address refuses the
+	// connection, or another node answers there. (false, nil) is the node itself, perhaps in another incarnation. An
+	// error says why nobody answered, which tells nothing about the member.
 	Probe(ctx context.Context, m chain.Member) (dead bool, err error)
 
 	// Stop closes every connection, waits until no method of the handler runs, and drops what is queued. No

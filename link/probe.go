@@ -39,7 +39,9 @@ func (t *TCP) Probe(ctx context.Context, m chain.Member) (dead bool, err error) 
 	case err != nil:
 		return false, fmt.Errorf("link: probe %v: %w", m.MemberID, err)
 	}
-	return who != m.MemberID, nil
+	// Another incarnation of the node is the same process, with all it holds: for a server that keeps everything in memory
+	// the node's id is random for each process.
+	return who.Node != m.Node, nil
 }
 
 // ask sends the probe and reads the answer: who is there.
