@@ -45,6 +45,17 @@ func (c *console) print(text string) {
 
 func (c *console) printf(format string, args ...any) { c.print(fmt.Sprintf(format+"\n", args...)) }
 
+// deaf says that nobody listens to the prompt any more, and shows it no longer.
+func (c *console) deaf(text string) {
+	c.end()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.terminal {
+		c.terminal = false
+		fmt.Fprintln(c.out, text)
+	}
+}
+
 // end leaves the terminal to whoever comes next.
 func (c *console) end() {
 	c.mu.Lock()

@@ -32,4 +32,10 @@ func TestConsole(t *testing.T) {
 	if want := "\r\x1b[Ka line\n" + prompt; out.String() != want {
 		t.Errorf("printed %q, want %q", out.String(), want)
 	}
+	out.Reset()
+	c.deaf("bye")
+	c.printf("a line")
+	if want := "\r\x1b[Kbye\na line\n"; out.String() != want {
+		t.Errorf("printed %q, want %q", out.String(), want)
+	}
 }

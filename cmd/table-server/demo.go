@@ -135,9 +135,7 @@ func (d *demo) run(ctx context.Context, lines <-chan string) {
 		case line, ok := <-lines:
 			if !ok {
 				lines = nil
-				if d.console.terminal {
-					d.console.printf("end of input; Ctrl-C ends the demo")
-				}
+				d.console.deaf("End of input. Ctrl-C ends the demo.")
 				continue
 			}
 			answer, quit := d.command(ctx, line)

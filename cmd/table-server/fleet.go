@@ -24,6 +24,7 @@ type fleet struct {
 	node    nodeConfig // of each server, but for what is its own
 	store   *local.Store
 	members []*member
+	lives   map[chain.NodeID]*life
 
 	ended chan ended // servers that ended by themselves
 }
@@ -34,10 +35,17 @@ type member struct {
 	port    int
 	address string
 
-	state   memberState
-	since   time.Time // of the state
-	node    *node     // of the last life; nil before the first
+	// Of the present life, or the last.
+	*life
+	node    *node
 	freezer *freeze.Freezer
+}
+
+// life is one time that a server runs. Each has an id of its own, for it remembers nothing of those before.
+type life struct {
+	of    int // number of the server
+	state memberState
+	since time.Time // of the state
 }
 
 type memberState string
@@ -56,7 +64,7 @@ type ended struct {
 }
 
 func newFleet(host string, node nodeConfig) *fleet {
-	return &fleet{host: host, node: node, store: local.NewStore(), ended: make(chan ended, 4*maxServers)}
+	return &fleet{host: host, node: node, store: local.NewStore(), lives: map[chain.NodeID]*life{}, ended: make(chan ended, 4*maxServers)}
 }
 
 // add starts one more server, on the port or on any that is free (0).
@@ -89,8 +97,9 @@ func (f *fleet) run(ctx context.Context, m *member) error {
 	if err != nil {
 		return err
 	}
-	m.node = n
+	m.node, m.life = n, &life{of: m.number}
 	m.become(running)
+	f.lives[n.ID()] = m.life
 	go func() {
 		<-n.Done()
 		f.ended <- ended{m, n} // there is room: each life ends once, and is looked after before the next begins
@@ -98,7 +107,7 @@ func (f *fleet) run(ctx context.Context, m *member) error {
 	return nil
 }
 
-func (m *member) become(s memberState) { m.state, m.since = s, time.Now() }
+func (l *life) become(s memberState) { l.state, l.since = s, time.Now() }
 
 // kill ends a server as a crash would.
 func (f *fleet) kill(m *member) error {
@@ -160,14 +169,21 @@ func (f *fleet) find(s string) (*member, error) {
 	return nil, fmt.Errorf("there is no server %q: they are 1 to %d", s, len(f.members))
 }
 
-// name is what a person calls the server with this address.
-func (f *fleet) name(address string) string {
-	for _, m := range f.members {
-		if m.address == address {
-			return strconv.Itoa(m.number)
-		}
+// name is what a person calls the server in this life: "2", or "old 2" once another life has begun.
+func (f *fleet) name(m chain.Member) string {
+	return strings.Replace(f.title(m), "server ", "", 1)
+}
+
+// title is the name in a sentence: "server 2", "old server 2".
+func (f *fleet) title(m chain.Member) string {
+	l := f.lives[m.Node]
+	switch {
+	case l == nil:
+		return "server " + m.Address
+	case f.members[l.of-1].life != l:
+		return fmt.Sprintf("old server %d", l.of)
 	}
-	return address
+	return fmt.Sprintf("server %d", l.of)
 }
 
 // nextPort is the one after the highest; 0 if the first was any.

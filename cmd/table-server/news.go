@@ -104,10 +104,10 @@ func (r *reporter) order(v chain.View) string {
 		case i == len(v.Members)-1:
 			role = "tail"
 		}
-		words = append(words, r.fleet.name(m.Address)+" "+role)
+		words = append(words, r.fleet.name(m)+" "+role)
 	}
 	if v.Learner != (chain.Member{}) {
-		words = append(words, r.fleet.name(v.Learner.Address)+" learner")
+		words = append(words, r.fleet.name(v.Learner)+" learner")
 	}
 	return strings.Join(words, ", ")
 }
@@ -120,10 +120,8 @@ func (r *reporter) cause(a account) string {
 		if a.View.Chain != r.view.Chain {
 			break // they all went, and it is not their going that changed the view
 		}
-		for _, m := range r.fleet.members {
-			if m.address == old.Address && a.View.Index(old.MemberID) < 0 && m.state != running {
-				why = append(why, fmt.Sprintf("server %d removed, %s after it was %s", m.number, shortly(a.at.Sub(m.since)), m.state))
-			}
+		if l := r.fleet.lives[old.Node]; l != nil && l.state != running && a.View.Index(old.MemberID) < 0 {
+			why = append(why, fmt.Sprintf("%s removed, %s after it was %s", r.fleet.title(old), shortly(a.at.Sub(l.since)), l.state))
 		}
 	}
 	if why == nil {

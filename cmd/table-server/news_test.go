@@ -33,6 +33,9 @@ func TestReporter(t *testing.T) {
 	at := func(ms int) time.Time { return begin.Add(time.Duration(ms) * time.Millisecond) }
 	learning := viewOf(4, 1, 2)
 	learning.Learner = serverNo(3)
+	reborn := viewOf(4, 1, 2)
+	reborn.Learner = serverNo(1)
+	reborn.Learner.Node += 10
 	anew := viewOf(4, 2)
 	anew.Chain = 2
 
@@ -43,66 +46,72 @@ func TestReporter(t *testing.T) {
 	for name, c := range map[string]struct {
 		killed int // server that was killed at the beginning
 		paused int
+		reborn int // server that was started again under another id
 		told   []told
 		want   string
 	}{
 		"killed": {
-			1, 0,
+			1, 0, 0,
 			[]told{{1020, changed(viewOf(4, 2, 3), "127.0.0.1:7001 removed", time.Second)}},
 			"epoch 4: 2 head, 3 tail  (server 1 removed, 1.02s after it was killed)",
 		},
 		"paused": {
-			0, 3,
+			0, 3, 0,
 			[]told{{1500, changed(viewOf(4, 1, 2), "127.0.0.1:7003 removed", time.Second)}},
 			"epoch 4: 1 head, 2 tail  (server 3 removed, 1.5s after it was paused)",
 		},
 		"nobody did it": {
-			0, 0,
+			0, 0, 0,
 			[]told{{0, changed(viewOf(4, 1, 2), "127.0.0.1:7003 removed", 1234567*time.Microsecond)}},
 			"epoch 4: 1 head, 2 tail  (server 3 removed, took 1.23s)",
 		},
 		"learner": {
-			0, 0,
+			0, 0, 0,
 			[]told{{0, changed(learning, "127.0.0.1:7003 begins to learn", 0)}},
 			"epoch 4: 1 head, 2 tail, 3 learner  (server 3 begins to learn)",
 		},
-		"single": {0, 0, []told{{0, changed(viewOf(4, 2), "settings changed", 0)}}, "epoch 4: 2 single  (settings changed)"},
-		"each change once": {0, 0, []told{
+		"single": {0, 0, 0, []told{{0, changed(viewOf(4, 2), "settings changed", 0)}}, "epoch 4: 2 single  (settings changed)"},
+		"each change once": {0, 0, 0, []told{
 			{0, changed(viewOf(4, 1, 2), "x", 0)},
 			{5, changed(viewOf(4, 1, 2), "x", 0)},
 			{500, changed(viewOf(4, 1, 2), "x", 0)},
 			{900, changed(viewOf(2, 1, 2), "late", 0)},
 		}, "epoch 4: 1 head, 2 tail  (x)"},
-		"the best account": {0, 0, []told{
+		"the best account": {0, 0, 0, []told{
 			{0, changed(viewOf(5, 1, 2), "epochs 2 to 5", time.Hour)},
 			{5, changed(viewOf(5, 1, 2), "x", time.Millisecond)},
 			{6, changed(viewOf(5, 1, 2), "x", time.Second)},
 			{7, changed(viewOf(5, 1, 2), "x", 0)},
 		}, "epoch 5: 1 head, 2 tail  (x, took 1s)"},
-		"in order": {0, 0, []told{
+		"in order": {0, 0, 0, []told{
 			{0, changed(viewOf(5, 1, 2), "second", 0)},
 			{5, changed(viewOf(4, 1, 2, 3), "first", 0)},
 		}, "epoch 4: 1 head, 2 middle, 3 tail  (first)\nepoch 5: 1 head, 2 tail  (second)"},
 		"begins anew": {
-			1, 0,
+			1, 0, 0,
 			[]told{{50, changed(anew, "the chain began anew, empty", 0)}},
 			"epoch 4: 2 single  (the chain began anew, empty)",
 		},
-		"other news": {0, 0, []told{
+		"other news": {0, 0, 0, []told{
 			{0, chain.News{Text: "evicting 127.0.0.1:7002", Cause: "other members cannot reach it"}},
 			{1, chain.News{Text: "evicting 127.0.0.1:7002", Cause: "other members cannot reach it"}},
 			{2, chain.News{Text: "waiting"}},
 		}, "evicting server 2: other members cannot reach it\nwaiting"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := &fleet{}
+			f := &fleet{lives: map[chain.NodeID]*life{}}
 			for n := 1; n <= 3; n++ {
-				m := &member{number: n, port: 7000 + n, address: serverNo(n).Address, state: running}
+				m := &member{number: n, port: 7000 + n, address: serverNo(n).Address, life: &life{of: n, state: running}}
+				f.lives[serverNo(n).Node] = m.life
 				switch n {
 				case c.killed:
 					m.state, m.since = killed, begin
 				case c.paused:
 					m.state, m.since = paused, begin
+				}
+				if n == c.reborn {
+					m.life = &life{of: n, state: running}
+					f.lives[serverNo(n).Node+10] = m.life
 				}
 				f.members = append(f.members, m)
 			}

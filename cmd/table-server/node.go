@@ -156,6 +156,9 @@ func (n *node) Err() error {
 // Status tells how the server is.
 func (n *node) Status() replica.Status { return n.replica.Status() }
 
+// ID is the server's id.
+func (n *node) ID() chain.NodeID { return n.replica.ID().Node }
+
 // Serving tells whether the server is a member of a chain.
 func (n *node) Serving() bool { return n.replica.Serving() }
 
