@@ -19,7 +19,8 @@ func FuzzPayload(f *testing.F) {
 		f.Add(EncodePayload(e))
 	}
 	for _, c := range []frame{
-		{control: fieldOpen, connection: 7}, {control: fieldProbe},
+		{control: fieldOpen, connection: 7},
+		{control: fieldProbe},
 		{control: fieldProbed, Envelope: chain.Envelope{From: bob}},
 	} {
 		f.Add(appendControl(nil, &c)[headerBytes:])

@@ -26,14 +26,21 @@ func samples() []chain.Envelope {
 	position := chain.Position{Seq: math.MaxUint64, Epoch: 1 << 40}
 	var all []chain.Envelope
 	for _, m := range []chain.Message{
-		chain.Hello{}, chain.Hello{Link: math.MaxUint64},
-		chain.Welcome{}, chain.Welcome{Link: 1, Last: position, Transfer: 300, NextChunk: 4},
-		chain.Append{}, chain.Append{Link: 1, Prev: position, Stable: 128, Committed: 1},
+		chain.Hello{},
+		chain.Hello{Link: math.MaxUint64},
+		chain.Welcome{},
+		chain.Welcome{Link: 1, Last: position, Transfer: 300, NextChunk: 4},
+		chain.Append{},
+		chain.Append{Link: 1, Prev: position, Stable: 128, Committed: 1},
 		chain.Append{Link: 1, Entries: []chain.Entry{entry(6, []byte("command")), barrier, entry(8, nil)}},
-		chain.Ack{}, chain.Ack{Link: 1, Committed: 5, Durable: 6, Received: 7},
-		chain.Snapshot{}, chain.Snapshot{Link: 1, Transfer: 2, Base: position, Index: 3, Data: []byte("data"), Last: true},
-		chain.SnapshotAck{}, chain.SnapshotAck{Link: 1, Transfer: 2, Next: 3},
-		chain.Propose{}, chain.Propose{Stream: 1, First: 2, Proposals: []chain.Proposal{
+		chain.Ack{},
+		chain.Ack{Link: 1, Committed: 5, Durable: 6, Received: 7},
+		chain.Snapshot{},
+		chain.Snapshot{Link: 1, Transfer: 2, Base: position, Index: 3, Data: []byte("data"), Last: true},
+		chain.SnapshotAck{},
+		chain.SnapshotAck{Link: 1, Transfer: 2, Next: 3},
+		chain.Propose{},
+		chain.Propose{Stream: 1, First: 2, Proposals: []chain.Proposal{
 			{},
 			{
 				Kind: chain.KindCommand, Request: chain.RequestID{Session: 1, Number: 2}, DoneBelow: 1,
@@ -41,10 +48,14 @@ func samples() []chain.Envelope {
 			},
 			{Kind: chain.KindSession, Tag: chain.Tag{By: bob, Number: 1 << 60}},
 		}},
-		chain.Proposed{}, chain.Proposed{Stream: 1, Index: 2, Seq: 3, Refuse: chain.RefuseSession},
-		chain.Barrier{}, chain.Barrier{Number: 4},
-		chain.Ping{}, chain.Ping{Reply: true},
-		chain.Stale{}, chain.Stale{Epoch: 8},
+		chain.Proposed{},
+		chain.Proposed{Stream: 1, Index: 2, Seq: 3, Refuse: chain.RefuseSession},
+		chain.Barrier{},
+		chain.Barrier{Number: 4},
+		chain.Ping{},
+		chain.Ping{Reply: true},
+		chain.Stale{},
+		chain.Stale{Epoch: 8},
 	} {
 		all = append(all, chain.Envelope{Chain: 0xfeed, Epoch: 3, From: alice, To: bob, Message: m})
 	}
