@@ -57,7 +57,7 @@ func (r *Replica) coordChanged(in CoordChanged) {
 		v := c.view
 		v.Version++
 		if r.view.Chain != 0 && v.Chain != r.view.Chain {
-			r.view = Recorded{Version: -1}
+			r.forgetChain()
 		}
 		r.adopt(v, 0)
 		return

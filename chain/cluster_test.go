@@ -25,6 +25,7 @@ type cluster struct {
 	chunkBytes int // of snapshots
 	answers    int // ids handed out
 	holdDisks  bool
+	isolated   map[int]bool // what they send, or is sent to them, does not arrive
 
 	out   strings.Builder
 	quiet bool            // print neither messages nor commits
@@ -292,6 +293,9 @@ func (s *server) snapshots(out *Ready) {
 func (c *cluster) send(env Envelope) {
 	if _, ping := env.Message.(Ping); !ping && !c.quiet {
 		c.say("%s", c.show(env))
+	}
+	if c.isolated[numberOf(env.From.Node)] || c.isolated[numberOf(env.To.Node)] {
+		return
 	}
 	c.flying = append(c.flying, env)
 }

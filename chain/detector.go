@@ -23,13 +23,20 @@ type detector struct {
 	// viewSession is the coordinator session that has read the view we are in: what it does not list now is gone, not
 	// merely unknown to it yet.
 	viewSession uint64
-	learnSince  Time // when the present learner became one
+	listKnew    known // what we knew when the list in flight was asked for
+	learnSince  Time  // when the present learner became one
 
 	viewDue, listDue bool
 	viewSync         bool // the next view asked for is to be the newest
 	syncing          bool // the one in flight is
 	viewBusy         bool
 	listBusy         bool
+}
+
+// known is a view and the coordinator session that had read it.
+type known struct {
+	epoch   Epoch
+	session uint64
 }
 
 // sighting is a registration as last listed.
@@ -143,7 +150,8 @@ func (r *Replica) coordList(in CoordList) {
 			delete(d.seen, id)
 		}
 	}
-	if in.Session == d.viewSession && in.Session != 0 {
+	// An answer can be overtaken by that of a later request: only what the list was to look for can be missing from it.
+	if in.Session != 0 && d.listKnew == (known{r.view.Epoch, in.Session}) && in.Session == d.viewSession {
 		for _, m := range append(slices.Clone(r.view.Members), r.view.Learner) {
 			if m.MemberID != (MemberID{}) && !listed[m.MemberID] {
 				d.miss(r, m)
@@ -189,6 +197,7 @@ func (r *Replica) flushReads() {
 	}
 	if d.listDue && !d.listBusy {
 		d.listDue, d.listBusy = false, true
+		d.listKnew = known{r.view.Epoch, d.viewSession}
 		r.out.Ask = append(r.out.Ask, AskList{})
 	}
 }
@@ -211,7 +220,7 @@ func (r *Replica) coordView(in CoordView) {
 			r.chainLost("the coordinator has another chain, " + in.Chain.String() + ", than ours, " + r.view.Chain.String())
 			return
 		}
-		r.view = Recorded{Version: -1} // we hold nothing: the new chain is as good as the old one
+		r.forgetChain() // we hold nothing: the new chain is as good as the old one
 	case in.Epoch < r.view.Epoch:
 		r.chainLost("the coordinator has an older view than ours")
 		return

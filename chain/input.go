@@ -19,6 +19,7 @@ type Request struct {
 	Command []byte // for the table
 	// Session and below: for clients that hold a session of their own. With a zero Session the command goes into
 	// the server's session.
+	Chain     ID // of the session; another one than ours has forgotten it
 	Session   SessionID
 	Number    uint64
 	DoneBelow uint64

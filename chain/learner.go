@@ -14,8 +14,17 @@ type staging struct {
 	transfer  uint64
 	base      Position // the snapshot contains everything up to here
 	next      uint64   // chunk that we need
+	whole     bool     // the last chunk has come: the new table is being put in the place of the old one
 	log       entryLog // behind base; came between the chunks
 	committed Seq
+}
+
+// abandon drops a snapshot that is not whole. One that is may already be in place: a committed state may always follow an older one,
+// whatever the view says by then.
+func (l *learner) abandon() {
+	if l.staging != nil && !l.staging.whole {
+		l.staging = nil
+	}
 }
 
 // forget drops what we do not know to be committed, once, before we learn from a tail that has not taught us. It is the only
@@ -43,7 +52,7 @@ func (r *Replica) snapshot(from MemberID, m Snapshot) {
 	}
 	s := r.learn.staging
 	if s == nil || s.transfer != m.Transfer {
-		if m.Index != 0 {
+		if m.Index != 0 || s != nil && s.whole {
 			return
 		}
 		s = &staging{transfer: m.Transfer, base: m.Base, log: entryLog{base: m.Base}, committed: m.Base.Seq}
@@ -54,6 +63,7 @@ func (r *Replica) snapshot(from MemberID, m Snapshot) {
 		return
 	}
 	s.next++
+	s.whole = m.Last
 	r.out.Restore = append(r.out.Restore, m)
 }
 
@@ -66,7 +76,9 @@ func (r *Replica) restored(in Restored) {
 	r.learn.staging = nil
 	if in.Err != nil {
 		r.out.News = append(r.out.News, News{Text: "snapshot refused", Cause: in.Err.Error(), View: r.view.View})
-		r.out.Close = append(r.out.Close, r.learn.from)
+		if r.learning {
+			r.out.Close = append(r.out.Close, r.learn.from)
+		}
 		return
 	}
 	r.log = s.log

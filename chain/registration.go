@@ -64,7 +64,8 @@ func (r *Replica) complete() bool {
 func (r *Replica) newIncarnation() {
 	r.self.Incarnation++
 	r.index, r.learning = -1, false
-	r.up, r.learn.staging = upstream{}, nil
+	r.up = upstream{}
+	r.learn.abandon()
 	r.down.restart(r)
 	r.endTransfer()
 	r.teach = teacher{transfers: r.teach.transfers}

@@ -3,6 +3,7 @@ package chain
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -254,11 +255,21 @@ func (r *Replica) adopt(v Recorded, session uint64) {
 		r.reg.gone(r, 0)
 	}
 	if !r.learning {
-		r.learn.staging = nil
+		r.learn.abandon()
 	}
 	r.restartRequests()
 	r.restartBarrier()
 	r.publishLease()
+}
+
+// forgetChain makes a server that holds nothing of its chain ready for another one. What its clients wanted was meant for the old
+// one.
+func (r *Replica) forgetChain() {
+	r.view = Recorded{Version: -1}
+	for _, q := range slices.Clone(r.req.queue) {
+		r.giveUp(q)
+	}
+	r.req.session, r.req.opening = 0, false
 }
 
 // news tells of a change of the view.

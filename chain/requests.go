@@ -75,6 +75,10 @@ func (r *Replica) request(in Request) {
 		r.out.Answer = append(r.out.Answer, Answer{ID: in.ID, Kind: AnswerOutside})
 		return
 	}
+	if in.Session != 0 && in.Chain != r.view.Chain {
+		r.out.Answer = append(r.out.Answer, Answer{ID: in.ID, Kind: AnswerForgotten})
+		return
+	}
 	q := &request{id: in.ID, numbered: in.Numbered, proposal: Proposal{
 		Kind: KindCommand, Command: in.Command, WantSeq: in.Numbered,
 		Request: RequestID{in.Session, in.Number}, DoneBelow: in.DoneBelow,
@@ -147,10 +151,9 @@ func (r *Replica) finish(q *request) {
 // command, so that a copy still under way changes nothing from then on.
 func (r *Replica) cancel(id uint64) {
 	if q := r.req.byID[id]; q != nil {
-		if q.handed == 0 {
-			r.answer(q, AnswerUnsent, 0)
-		} else {
-			r.answer(q, AnswerUncertain, 0)
+		r.giveUp(q)
+		if q.proposal.Kind == KindCommand && !q.own {
+			r.giveUpBehind(q.proposal.Request)
 		}
 		return
 	}
@@ -159,6 +162,25 @@ func (r *Replica) cancel(id uint64) {
 	if slices.ContainsFunc(b.waiting, is) || slices.ContainsFunc(b.asked, is) {
 		b.waiting, b.asked = slices.DeleteFunc(b.waiting, is), slices.DeleteFunc(b.asked, is)
 		r.out.Answer = append(r.out.Answer, Answer{ID: id, Kind: AnswerUnsent})
+	}
+}
+
+// giveUp answers a request whose result will not be known.
+func (r *Replica) giveUp(q *request) {
+	if q.handed == 0 {
+		r.answer(q, AnswerUnsent, 0)
+	} else {
+		r.answer(q, AnswerUncertain, 0)
+	}
+}
+
+// giveUpBehind gives up the later requests of a client's own session: the client may repeat the one given up at another server,
+// and they must not enter the log before it.
+func (r *Replica) giveUpBehind(id RequestID) {
+	for _, q := range slices.Clone(r.req.queue) {
+		if got := q.proposal.Request; q.proposal.Kind == KindCommand && !q.own && got.Session == id.Session && got.Number > id.Number {
+			r.giveUp(q)
+		}
 	}
 }
 

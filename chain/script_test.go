@@ -18,9 +18,9 @@ import (
 //	view epoch=1 members=(1,2) [learner=3] [at=(1,2)]   the view is this, and those servers (all) read it
 //	put N key=x value=a [numbered] [session=S number=1 below=1]    clear N    open N    cancel N id=1
 //	read N key=x    barrier N key=x    verify N seq=1
-//	deliver TO | deliver FROM->TO [count=1]    settle [only=(1,2)]    lose FROM->TO
+//	deliver TO | deliver FROM->TO [count=1]    settle [only=(1,2)]    lose FROM->TO    isolate N    join N
 //	tick 100ms    run 1s        time passes; with run, messages arrive, and only what matters is printed
-//	coordinator down | up | watches=off | expire | hold=(change,heartbeat,...)
+//	coordinator down | up | cut=(2,3) | watches=off | expire | wipe | rewind | forward | hold=(change,heartbeat,...)
 //	answer N KIND won|lost|missing|unknown|landed|early    land N KIND
 //	status [N...]    log N    network    registrations
 //
@@ -129,6 +129,8 @@ func (c *cluster) command(d *directive) string {
 	case "lose":
 		from, to, _ := strings.Cut(d.word(0), "->")
 		c.lose(c.member(from), c.member(to))
+	case "isolate", "join":
+		c.isolated = map[int]bool{d.number(0): d.d.Cmd == "isolate"}
 	case "tick", "run":
 		c.tick(d.duration(0), d.d.Cmd == "run")
 	case "coordinator":
@@ -294,19 +296,26 @@ func (s *server) command(d *directive) {
 
 func (k *truth) command(d *directive) {
 	switch d.word(0) {
-	case "down":
-		k.down = true
+	case "down", "cut":
+		k.down = d.word(0) == "down"
+		clear(k.cut)
+		for _, n := range d.list("cut") {
+			k.cut[n] = true
+		}
+		k.resume()
 	case "up":
 		k.down = false
-		for _, h := range k.held {
-			if !k.hold[kindOf(h.ask)] {
-				k.answer(h, k.execute(h))
-			}
-		}
-		k.held = slices.DeleteFunc(k.held, func(h *heldAsk) bool { return !k.hold[kindOf(h.ask)] })
-		k.c.rest()
+		clear(k.cut)
+		k.resume()
 	case "expire":
 		k.session++
+	case "wipe":
+		k.exists, k.view, k.regs = false, Recorded{Version: -1}, nil
+	case "rewind":
+		k.now = k.view
+		k.view.Epoch--
+	case "forward":
+		k.view = k.now
 	case "watches":
 		k.watches = d.text("watches") != "off"
 	case "hold":
@@ -316,4 +325,15 @@ func (k *truth) command(d *directive) {
 			k.hold[v] = true
 		}
 	}
+}
+
+// resume carries out what the coordinator was asked while it was away.
+func (k *truth) resume() {
+	for _, h := range slices.Clone(k.held) {
+		if !k.hold[kindOf(h.ask)] && !k.away(h.s) {
+			k.held = slices.DeleteFunc(k.held, func(x *heldAsk) bool { return x == h })
+			k.answer(h, k.execute(h))
+		}
+	}
+	k.c.rest()
 }

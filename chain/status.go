@@ -104,7 +104,7 @@ func (r *Replica) Check() error {
 		return fmt.Errorf("chain: gate says applied %d and last %d, want %d and at least %d", r.gate.Applied(), r.gate.All(), r.applied, last)
 	case r.index != r.view.Index(r.self.MemberID):
 		return fmt.Errorf("chain: index %d in %v", r.index, r.view)
-	case r.learn.staging != nil && !r.learning:
+	case r.learn.staging != nil && !r.learn.staging.whole && !r.learning:
 		return fmt.Errorf("chain: a snapshot comes in, but we are not the learner")
 	case r.teach.fact && !r.isTail():
 		return fmt.Errorf("chain: tail in fact with a learner, but not tail")

@@ -12,12 +12,14 @@ type truth struct {
 	c       *cluster
 	exists  bool
 	view    Recorded
+	now     Recorded // kept while an older view is shown
 	regs    []Registered
 	session uint64 // all servers share one, until it expires
 
 	hold    map[string]bool // kinds of requests that wait for the script: register heartbeat view list change delete
 	down    bool
-	watches bool // tell everybody of changes at once
+	cut     map[int]bool // servers that do not reach it
+	watches bool         // tell everybody of changes at once
 	held    []*heldAsk
 	late    []*heldAsk // answered as unknown, and perhaps still to be carried out
 }
@@ -36,9 +38,12 @@ type heldAsk struct {
 const askTimeout = 200 * time.Millisecond
 
 func (k *truth) init(c *cluster) {
-	k.c, k.session, k.watches, k.hold = c, 1, true, map[string]bool{}
+	k.c, k.session, k.watches, k.hold, k.cut = c, 1, true, map[string]bool{}, map[int]bool{}
 	k.view.Version = -1
 }
+
+// away tells whether the server does not reach it.
+func (k *truth) away(s *server) bool { return k.down || k.cut[s.number] }
 
 // kindOf is a request's name in scripts.
 func kindOf(a Ask) string {
@@ -64,7 +69,7 @@ func (k *truth) ask(s *server, a Ask) {
 		k.c.say("%d asks: %s", s.number, k.c.showAsk(a))
 	}
 	h := &heldAsk{s: s, r: s.r, ask: a, sent: k.c.now}
-	if k.down || k.hold[kindOf(a)] {
+	if k.away(s) || k.hold[kindOf(a)] {
 		k.held = append(k.held, h)
 		return
 	}
@@ -80,11 +85,8 @@ func (k *truth) answer(h *heldAsk, in Input) {
 
 // tick gives up what a coordinator that is down does not answer.
 func (k *truth) tick() {
-	if !k.down {
-		return
-	}
 	for _, h := range slices.Clone(k.held) {
-		if !k.hold[kindOf(h.ask)] && k.c.now.Sub(h.sent) >= askTimeout {
+		if k.away(h.s) && !k.hold[kindOf(h.ask)] && k.c.now.Sub(h.sent) >= askTimeout {
 			k.held = slices.DeleteFunc(k.held, func(x *heldAsk) bool { return x == h })
 			k.answer(h, k.otherwise(h, OutcomeUnknown))
 		}
@@ -181,9 +183,9 @@ func (k *truth) change(a AskChange) Outcome {
 		return slices.ContainsFunc(a.Delete, func(d Registered) bool { return d.MemberID == r.MemberID })
 	})
 	k.set(a.View)
-	if k.watches && !k.down {
+	if k.watches {
 		for _, n := range k.c.numbers() {
-			if s := k.c.servers[n]; s.r != nil {
+			if s := k.c.servers[n]; s.r != nil && !k.away(s) {
 				s.inbox = append(s.inbox, CoordNews{})
 			}
 		}

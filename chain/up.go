@@ -18,6 +18,9 @@ func (r *Replica) hello(from MemberID, m Hello) {
 	if !ok || pred.MemberID != from || m.Link < r.up.link {
 		return
 	}
+	if s := r.learn.staging; s != nil && s.whole && r.learn.from != from {
+		return // another tail's snapshot is about to be our state: the Hello will be repeated
+	}
 	if r.learning && r.learn.from != from {
 		r.forget(from)
 	}

@@ -80,7 +80,9 @@ func await(t *testing.T, r *replica.Replica, what string, ok func(replica.Status
 }
 
 func members(n int) func(replica.Status) bool {
-	return func(s replica.Status) bool { return len(s.View.Members) == n && s.View.Index(chain.MemberID{Node: s.ID, Incarnation: s.Incarnation}) >= 0 }
+	return func(s replica.Status) bool {
+		return len(s.View.Members) == n && s.View.Index(chain.MemberID{Node: s.ID, Incarnation: s.Incarnation}) >= 0
+	}
 }
 
 func put(t *testing.T, r *replica.Replica, key, value string) chain.Seq {

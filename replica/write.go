@@ -14,8 +14,9 @@ type Call struct {
 	// Numbered: do not wait until the command has taken effect, only for its number.
 	Numbered bool
 
-	// Session, Number and DoneBelow are for clients that hold a session of their own: see chain.Request. With a
+	// Chain to DoneBelow are for clients that hold a session of their own: see chain.Request. With a
 	// zero Session the server takes care that the command takes effect once.
+	Chain     chain.ID
 	Session   chain.SessionID
 	Number    uint64
 	DoneBelow uint64
@@ -102,7 +103,7 @@ func (r *Replica) begin(b *batch) {
 		}
 		r.step(chain.Request{
 			ID: r.nextID, Command: c.Command, Numbered: c.Numbered, Open: c.Open,
-			Session: c.Session, Number: c.Number, DoneBelow: c.DoneBelow,
+			Chain: c.Chain, Session: c.Session, Number: c.Number, DoneBelow: c.DoneBelow,
 		})
 	}
 }
