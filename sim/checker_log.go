@@ -35,6 +35,7 @@ type history struct {
 type logged struct {
 	prev  chain.Position
 	entry chain.Entry
+	at    time.Duration // when it was first logged
 }
 
 type digest struct {
@@ -222,7 +223,7 @@ func (c *checker) appends(p *process, prev chain.Position, entries []chain.Entry
 		was, ok := h.logged[e.Position()]
 		switch {
 		case !ok:
-			h.logged[e.Position()] = logged{prev, *e}
+			h.logged[e.Position()] = logged{prev, *e, c.w.now}
 		case was.prev != prev:
 			c.w.fail("%v: logs %v behind %v, another log has it behind %v", p, e, prev, was.prev)
 			return

@@ -3,7 +3,9 @@ package sim
 import (
 	"flag"
 	"fmt"
+	"os"
 	"reflect"
+	"runtime/debug"
 	"testing"
 	"time"
 )
@@ -101,4 +103,10 @@ func TestMany(t *testing.T) {
 		}
 	}
 	t.Logf("%.1f seeds/s\n%v", float64(total.Runs)/time.Since(began).Seconds(), total)
+}
+
+// TestMain lets garbage lie for longer: each run makes much, and little of it lives.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(800)
+	os.Exit(m.Run())
 }
