@@ -16,7 +16,7 @@ type index struct {
 	seed  uint64
 	start uint64 // never fewer lists than at the start
 	dir   atomic.Pointer[directory]
-	joins atomic.Uint64 // rises before two lists become one
+	joins atomic.Uint64 // rises before and after two lists become one
 
 	// What follows is the writer's.
 	length     uint64 // number of keys
@@ -87,23 +87,44 @@ func address(hash, lists uint64) uint64 {
 
 func (x *index) hash(key []byte) uint64 { return seededHash(x.seed, key) }
 
-// lookup is the node of the key, or nil. Any goroutine may call it.
-//
-// A list may be parted (1. its new half is filled, 2. lists rises, 3. the old half is thinned out) or joined while we
-// look, so a miss counts only if the key still belongs to that list afterwards. That happens once for each doubling
-// of the table; a hit always counts. While the table shrinks, a list may be parted and joined again behind our back:
-// hence joins.
+// lookup is the node of the key, or nil. Any goroutine may call it. A hit always counts.
 func (x *index) lookup(hash uint64, key []byte) *node {
 	for {
-		joins, d := x.joins.Load(), x.dir.Load()
-		i := address(hash, d.lists.Load())
-		if n := d.head(i).find(key); n != nil {
+		s := x.look()
+		i := address(hash, s.lists)
+		if n := s.dir.head(i).find(key); n != nil {
 			return n
 		}
-		if address(hash, d.lists.Load()) == i && x.joins.Load() == joins && x.dir.Load() == d {
+		if x.whole(s, i) {
 			return nil
 		}
 	}
+}
+
+// sight is what a reader sees of the index before it looks into a list.
+type sight struct {
+	joins, lists uint64
+	dir          *directory
+}
+
+func (x *index) look() sight {
+	joins, dir := x.joins.Load(), x.dir.Load()
+	return sight{joins, dir.lists.Load(), dir}
+}
+
+// whole tells whether a head of list i that was loaded after the sight was that of the whole list.
+//
+// The list may have been parted meanwhile: 1. the new list is filled, 2. lists rises, 3. the old list is thinned out.
+// That happens to a list once for each doubling of the table, so a reader begins anew only so often. Or it may have
+// been joined to another: 1. that one gets both, 2. lists falls, 3. this one is emptied.
+//
+// While the table shrinks, both may happen, so that lists is as before and the list was not whole in between. Hence
+// joins, which rises before and after 2: if a join is then undone by a part, a reader that saw lists before 2 sees the
+// second rise, for that comes before the part; if a part is then undone by a join, a reader that sees lists after 2
+// sees the first. A sight takes joins before lists, and whole after.
+func (x *index) whole(s sight, i uint64) bool {
+	lists := s.dir.lists.Load()
+	return i < lists && depth(i, lists) == depth(i, s.lists) && x.joins.Load() == s.joins && x.dir.Load() == s.dir
 }
 
 // freeze is the directory as it is now, for ever. It is called between two entries, never during one; it costs the
@@ -210,11 +231,12 @@ func (x *index) shrink() {
 			return
 		}
 		last := lists - 1
-		x.joins.Add(1)
 		if head := d.head(last); head != nil {
 			x.set(d, buddy(last), d.head(buddy(last)).concat(head))
 		}
+		x.joins.Add(1)
 		d.lists.Store(last)
+		x.joins.Add(1)
 		x.set(d, last, nil)
 		if last%groupLists == 0 {
 			d.groups[last/groupLists].Store(nil)

@@ -162,6 +162,57 @@ func checkMap(t *testing.T, x *Table, want map[string]string) {
 	}
 }
 
+// TestWhole: whatever the writer does between the steps of a reader, a key that is always there is either found or
+// missed in a list of which the reader is told that it was not whole.
+func TestWhole(t *testing.T) {
+	random := seeded(t)
+	misses := 0
+	for range 100 {
+		x := newIndex(random.Uint64(), []int{1, 2, 5, groupLists - 1, groupLists}[random.IntN(5)])
+		put := func(k string) { x.put(x.hash([]byte(k)), newNode([]byte(k), nil, 1, nil)) }
+		for i := range x.start {
+			put(fmt.Sprint("stays", i))
+		}
+		var others []string
+		write := func() {
+			up := random.IntN(2) == 0
+			for range random.IntN(2 + 2*int(x.start)) {
+				switch n := len(others); {
+				case random.IntN(30) == 0:
+					x.freeze()
+				case up:
+					others = append(others, fmt.Sprint(random.IntN(1e6)))
+					put(others[n])
+				case n > 0:
+					x.remove(x.hash([]byte(others[n-1])), []byte(others[n-1]))
+					others = others[:n-1]
+				}
+			}
+		}
+		for range 100 {
+			key := fmt.Appendf(nil, "stays%d", random.Uint64N(x.start))
+			s := x.look()
+			write()
+			i := address(x.hash(key), s.lists)
+			found := s.dir.head(i).find(key) != nil
+			write()
+			if whole := x.whole(s, i); whole && !found {
+				t.Fatalf("of %d lists, now %d, %d did not have %s", s.lists, x.look().lists, i, key)
+			}
+			if !found {
+				misses++
+			}
+			if s := x.look(); !x.whole(s, address(x.hash(key), s.lists)) {
+				t.Fatal("nothing happens, and yet the reader must begin anew")
+			}
+		}
+	}
+	t.Logf("%d misses", misses)
+	if misses < 50 {
+		t.Fatal("too few misses to tell")
+	}
+}
+
 // TestListsStayShort: the hash spreads keys, and lists are as many as keys.
 func TestListsStayShort(t *testing.T) {
 	x := newWriter(Config{Lists: 1})

@@ -126,6 +126,69 @@ func TestReaders(t *testing.T) {
 	wg.Wait()
 }
 
+// TestReadersOfMovingLists: a few lists are parted and joined without pause; whoever looks for a key that is always
+// there finds it.
+func TestReadersOfMovingLists(t *testing.T) {
+	x := newIndex(seeded(t).Uint64(), 1)
+	put := func(key []byte) { x.put(x.hash(key), newNode(key, nil, 1, nil)) }
+	stays, comes := make([][]byte, 4), make([][]byte, 12)
+	for i := range stays {
+		stays[i] = fmt.Append(nil, "stays", i)
+		put(stays[i])
+	}
+	for i := range comes {
+		comes[i] = fmt.Append(nil, "comes", i)
+	}
+	var done atomic.Bool
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for !done.Load() {
+				for _, k := range stays {
+					if x.lookup(x.hash(k), k) == nil {
+						t.Errorf("%s is missing", k)
+						return
+					}
+				}
+				for at, n := uint64(0), 0; ; {
+					var head *node
+					head, at = x.interval(at)
+					for ; head != nil; head = head.next {
+						if head.key()[0] == 's' {
+							n++
+						}
+					}
+					if at != 0 {
+						continue
+					}
+					if n < len(stays) {
+						t.Errorf("%d of %d keys in all intervals", n, len(stays))
+						return
+					}
+					break
+				}
+			}
+		})
+	}
+	rounds := 50_000
+	if testing.Short() {
+		rounds = 5_000
+	}
+	for i := range rounds {
+		for _, k := range comes {
+			put(k)
+		}
+		if i%16 == 0 {
+			x.freeze()
+		}
+		for _, k := range comes {
+			x.remove(x.hash(k), k)
+		}
+	}
+	done.Store(true)
+	wg.Wait()
+}
+
 // same is the one number that all values are.
 func same(values [][]byte) (int, error) {
 	if slices.ContainsFunc(values, func(v []byte) bool { return string(v) != string(values[0]) }) {
@@ -149,6 +212,11 @@ func TestGetManyEnds(t *testing.T) {
 		t.Fatalf("digest %v", d)
 	}
 	x.version.Add(1)
+	x.mu.Lock()
+	if !x.index.frozen {
+		t.Error("the fallback reads lists that may change")
+	}
+	x.mu.Unlock()
 	x.put("a", "2")
 	x.GetMany([][]byte{[]byte("a")}, values)
 	if string(values[0]) != "2" {

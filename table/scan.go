@@ -36,17 +36,12 @@ func (t *Table) Scan(cursor uint64, count int) (keys [][]byte, next uint64) {
 // interval is the list that holds the hashes which, read backwards, are near at, and the end of its interval; 0 is
 // the end of all. Any goroutine may call it.
 func (x *index) interval(at uint64) (head *node, end uint64) {
-	hash := bits.Reverse64(at)
 	for {
-		joins, d := x.joins.Load(), x.dir.Load()
-		lists := d.lists.Load()
-		i := address(hash, lists)
-		decide := depth(i, lists)
-		head = d.head(i)
-		// As in lookup: the list was whole if it is still the same one.
-		now := d.lists.Load()
-		if address(hash, now) == i && depth(i, now) == decide && x.joins.Load() == joins && x.dir.Load() == d {
-			return head, (at | (1<<(64-decide) - 1)) + 1
+		s := x.look()
+		i := address(bits.Reverse64(at), s.lists)
+		head = s.dir.head(i)
+		if x.whole(s, i) {
+			return head, (at | (1<<(64-depth(i, s.lists)) - 1)) + 1
 		}
 	}
 }

@@ -35,16 +35,16 @@ func TestBytesAreHonest(t *testing.T) {
 		fill func(*writer)
 		off  float64 // by so much of Bytes may the heap be off
 	}{
-		{"no values", load(200_000, 0), 0.15},
-		{"values of 8", load(200_000, 8), 0.15},
-		{"values of 32", load(200_000, 32), 0.15},
-		{"values of 100", load(100_000, 100), 0.15},
-		{"values of 1,000", load(20_000, 1000), 0.15},
+		{"no values", load(50_000, 0), 0.15},
+		{"values of 8", load(50_000, 8), 0.15},
+		{"values of 32", load(50_000, 32), 0.15},
+		{"values of 100", load(30_000, 100), 0.15},
+		{"values of 1,000", load(5_000, 1000), 0.15},
 		{"values of 40,000", load(500, 40_000), 0.15},
-		{"overwritten", func(x *writer) { load(100_000, 1)(x); load(100_000, 32)(x) }, 0.15},
+		{"overwritten", func(x *writer) { load(50_000, 1)(x); load(50_000, 32)(x) }, 0.15},
 		{"most deleted", func(x *writer) {
-			load(300_000, 32)(x)
-			for i := range 250_000 {
+			load(100_000, 32)(x)
+			for i := range 80_000 {
 				x.remove(fmt.Sprintf("key%09d", i))
 			}
 		}, 0.2},
@@ -55,7 +55,7 @@ func TestBytesAreHonest(t *testing.T) {
 		}, 0.25},
 		{"results", func(x *writer) {
 			var clients []client
-			for range 1000 {
+			for range 300 {
 				clients = append(clients, x.open())
 			}
 			for i := range uint64(200) {
@@ -65,7 +65,7 @@ func TestBytesAreHonest(t *testing.T) {
 			}
 		}, 0.25},
 		{"lost numbers", func(x *writer) {
-			for range 200_000 {
+			for range 50_000 {
 				x.do(Command{})
 				x.Apply(&chain.Entry{Seq: x.next, Epoch: 1, Kind: chain.KindBarrier})
 				x.next++
