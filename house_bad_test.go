@@ -55,6 +55,10 @@ func TestHouseSeesWhatIsBad(t *testing.T) {
 			"helper in a bubble", testsDoNotSleep, "link/a_test.go",
 			"package link\n\nimport \"time\"\n\n// f is for use in a bubble.\nfunc f() { time.Sleep(1) }\n", "",
 		},
+		{
+			"table of helpers in a bubble", testsDoNotSleep, "link/a_test.go",
+			"package link\n\nimport \"time\"\n\n// fs take virtual time.\nvar fs = []func(){func() { time.Sleep(1) }}\n", "",
+		},
 
 		{"replica exits", onlyMainEnds, "replica/a.go", "package replica\n\nimport \"os\"\n\nfunc f() { os.Exit(1) }\n", "os.Exit"},
 		{"server takes signals", onlyMainEnds, "server/a.go", "package server\n\nimport \"os/signal\"\n\nvar _ = signal.Notify\n", "signal.Notify"},

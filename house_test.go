@@ -241,7 +241,7 @@ func packagesHaveComments(h house) (broken []string) {
 }
 
 // testsDoNotSleep: a test that sleeps is slow on every machine and wrong on a busy one. Within synctest.Test, time is
-// not real; a helper for use in there says "bubble" in its comment.
+// not real; a helper for use in there says "bubble" or "virtual time" in its comment.
 func testsDoNotSleep(h house) (broken []string) {
 	for _, f := range h.files {
 		clock, bubbles := f.nameOf("time"), f.nameOf("testing/synctest")
@@ -266,12 +266,18 @@ func testsDoNotSleep(h house) (broken []string) {
 					broken = append(broken, h.at(n)+": time.Sleep: wait for what the test is about, or use testing/synctest")
 				}
 			case *ast.FuncDecl:
-				return !strings.Contains(n.Doc.Text(), "bubble")
+				return !inBubble(n.Doc)
+			case *ast.GenDecl:
+				return !inBubble(n.Doc)
 			}
 			return true
 		})
 	}
 	return broken
+}
+
+func inBubble(doc *ast.CommentGroup) bool {
+	return strings.Contains(doc.Text(), "bubble") || strings.Contains(doc.Text(), "virtual time")
 }
 
 // onlyMainEnds: flags, environment, signals and the end of the process belong to cmd.
