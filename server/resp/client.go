@@ -91,6 +91,7 @@ func (c *client) serve(ctx context.Context) error {
 			return err
 		}
 		if err := c.conn.Fill(); errors.Is(err, io.EOF) {
+			c.conn.Finish() // it may have ended only its half
 			return nil
 		} else if err != nil {
 			return c.fail(err)

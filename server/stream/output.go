@@ -7,7 +7,7 @@ import (
 )
 
 // pieceBytes is how much the drain goroutine writes under one deadline.
-const pieceBytes = 256 << 10
+const pieceBytes = 64 << 10
 
 // Write sends p and never blocks: what the socket does not take is copied and queued.
 func (c *Conn) Write(p []byte) (int, error) { return len(p), c.write(p, true) }
