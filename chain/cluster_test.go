@@ -380,7 +380,7 @@ func (c *cluster) dead(m Member) bool {
 	case s.paused:
 		return false // it is silent
 	}
-	return s.r.self.MemberID != m.MemberID
+	return s.r.self.Node != m.Node // the same node under another incarnation is the same process, with all it held
 }
 
 // numberOf is the number of the server that a node runs at.

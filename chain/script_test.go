@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +21,8 @@ import (
 //	read N key=x    barrier N key=x    verify N seq=1
 //	deliver TO | deliver FROM->TO [count=1]    settle [only=(1,2)]    lose FROM->TO    isolate N    join N
 //	tick 100ms    run 1s        time passes; with run, messages arrive, and only what matters is printed
-//	coordinator down | up | cut=(2,3) | watches=off | expire | wipe | rewind | forward | hold=(change,heartbeat,...)
+//	coordinator down | up | cut=(2,3) | watches=off | expire | unregister=(1) | wipe | rewind | forward |
+//		hold=(change,heartbeat,...)
 //	answer N KIND won|lost|missing|unknown|landed|early    land N KIND
 //	status [N...]    log N    network    registrations
 //
@@ -203,11 +205,13 @@ func (c *cluster) setView(d *directive) {
 	if v.Chain == 0 {
 		v.Chain = c.servers[numberOf(v.Head().Node)].r.cfg.NewChain
 	}
-	c.coord.regs = slices.DeleteFunc(c.coord.regs, func(r Registered) bool {
-		_, was := c.coord.view.Find(r.MemberID)
-		_, is := v.Find(r.MemberID)
+	old := c.coord.view.View
+	gone := func(m MemberID) bool {
+		_, was := old.Find(m)
+		_, is := v.Find(m)
 		return was && !is
-	})
+	}
+	c.coord.regs = slices.DeleteFunc(c.coord.regs, func(r Registered) bool { return gone(r.MemberID) })
 	c.out.Reset()
 	c.coord.exists, c.coord.view = true, Recorded{v, c.coord.view.Version + 1}
 	c.quiet = quiet
@@ -218,6 +222,7 @@ func (c *cluster) setView(d *directive) {
 	for _, n := range who {
 		if s := c.servers[n]; s.r != nil {
 			s.step(CoordList{Registered: slices.Clone(c.coord.regs), Session: c.coord.session, Outcome: OutcomeOK})
+			maps.DeleteFunc(s.r.watch.seen, func(m MemberID, _ *sighting) bool { return gone(m) }) // they all know
 			s.step(CoordView{Recorded: c.coord.view, Session: c.coord.session, Outcome: OutcomeOK})
 		}
 	}
@@ -267,7 +272,7 @@ func (s *server) command(d *directive) {
 	case "put":
 		s.put(Request{
 			Command: []byte("put " + d.text("key") + " " + d.text("value")), Numbered: d.d.HasArg("numbered"),
-			Session: SessionID(d.value("session")), Number: d.value("number"), DoneBelow: d.value("below"),
+			Chain: s.r.view.Chain, Session: SessionID(d.value("session")), Number: d.value("number"), DoneBelow: d.value("below"),
 		}, d.text("key")+"="+d.text("value"))
 	case "clear":
 		s.put(Request{Command: []byte("clear")}, "clear")
@@ -309,6 +314,10 @@ func (k *truth) command(d *directive) {
 		k.resume()
 	case "expire":
 		k.session++
+	case "unregister":
+		for _, n := range d.list("unregister") {
+			k.regs = slices.DeleteFunc(k.regs, func(r Registered) bool { return numberOf(r.Node) == n })
+		}
 	case "wipe":
 		k.exists, k.view, k.regs = false, Recorded{Version: -1}, nil
 	case "rewind":
