@@ -22,6 +22,8 @@ type index struct {
 	length     uint64 // number of keys
 	generation uint64 // rises with each freeze; what is of an older generation is copied before it changes
 	frozen     bool   // somebody holds dir as it is
+
+	between func() // nil, but in tests: called between the steps in which lists are parted or joined
 }
 
 // directory is the lists of an index. Frozen, nothing reachable from it changes any more.
@@ -119,12 +121,12 @@ func (x *index) look() sight {
 // been joined to another: 1. that one gets both, 2. lists falls, 3. this one is emptied.
 //
 // While the table shrinks, both may happen, so that lists is as before and the list was not whole in between. Hence
-// joins, which rises before and after 2: if a join is then undone by a part, a reader that saw lists before 2 sees the
-// second rise, for that comes before the part; if a part is then undone by a join, a reader that sees lists after 2
-// sees the first. A sight takes joins before lists, and whole after.
+// joins, which rises before and after 2: a reader that saw lists before 2 and an emptied list, or one that was parted
+// again, sees the second rise; if a part is undone by a join, a reader that sees lists after 2 sees the first. A sight
+// takes joins before lists, and whole after.
 func (x *index) whole(s sight, i uint64) bool {
 	lists := s.dir.lists.Load()
-	return i < lists && depth(i, lists) == depth(i, s.lists) && x.joins.Load() == s.joins && x.dir.Load() == s.dir
+	return depth(i, lists) == depth(i, s.lists) && x.joins.Load() == s.joins && x.dir.Load() == s.dir
 }
 
 // freeze is the directory as it is now, for ever. It is called between two entries, never during one; it costs the
@@ -215,7 +217,9 @@ func (x *index) grow() {
 		return address(x.hash(n.key()), lists+1) == lists
 	})
 	x.set(d, lists, move)
+	x.step()
 	d.lists.Store(lists + 1)
+	x.step()
 	if move != nil {
 		x.set(d, from, stay)
 	}
@@ -234,13 +238,23 @@ func (x *index) shrink() {
 		if head := d.head(last); head != nil {
 			x.set(d, buddy(last), d.head(buddy(last)).concat(head))
 		}
+		x.step()
 		x.joins.Add(1)
+		x.step()
 		d.lists.Store(last)
+		x.step()
 		x.joins.Add(1)
+		x.step()
 		x.set(d, last, nil)
 		if last%groupLists == 0 {
 			d.groups[last/groupLists].Store(nil)
 		}
+	}
+}
+
+func (x *index) step() {
+	if x.between != nil {
+		x.between()
 	}
 }
 

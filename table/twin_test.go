@@ -243,8 +243,10 @@ type draw struct {
 func newDraw(keys int) draw {
 	return draw{
 		key: rapid.IntRange(0, keys), number: rapid.IntRange(0, 12), session: rapid.IntRange(0, 20),
-		value: rapid.SampledFrom([]string{"", "a", "0", "7", "-1", "01", "9223372036854775807", "-9223372036854775808", " 1",
-			"a value of more than sixteen bytes"}),
+		value: rapid.SampledFrom([]string{
+			"", "a", "0", "7", "-1", "01", "9223372036854775807", "-9223372036854775808", " 1",
+			"a value of more than sixteen bytes",
+		}),
 	}
 }
 
