@@ -218,4 +218,3 @@ func TestParseInt(t *testing.T) {
 		}
 	}
 }
-

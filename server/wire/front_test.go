@@ -86,7 +86,9 @@ func put(key, data string) *seedv1.Message {
 	return &seedv1.Message{Opcode: 40, CType: 30, Key: key, Data: []byte(data)}
 }
 
-func verify(number int32) *seedv1.Message { return &seedv1.Message{Opcode: 60, CType: 50, Result: number} }
+func verify(number int32) *seedv1.Message {
+	return &seedv1.Message{Opcode: 60, CType: 50, Result: number}
+}
 
 var (
 	get     = &seedv1.Message{Opcode: 30, CType: 10, Key: "k"}
