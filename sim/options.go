@@ -23,6 +23,7 @@ type Options struct {
 	Length  time.Duration // of the part in which faults happen
 	Target  int           // of the view; zero for all
 	Durable float64       // share of the servers that keep their log
+	Retain  uint64        // bytes of log kept for servers that were briefly away; zero for the default
 
 	Timeout    time.Duration // T
 	Tick       time.Duration
@@ -106,8 +107,9 @@ func Draw(seed uint64) Options {
 	if chance(0.2) {
 		o.Big = 0.3
 	}
-	if chance(0.1) {
-		o.SlowReader = 0.02
+	o.Retain = []uint64{1, 2 << 10, 16 << 10, 0}[rng.IntN(4)]
+	if chance(0.15) {
+		o.SlowReader, o.Patience = 0.1, 30*t
 	}
 	if chance(0.5) {
 		o.CoordLost = rng.Float64() * 0.2

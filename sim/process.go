@@ -45,9 +45,11 @@ type work struct {
 	before func() bool // false: the input is not to be taken after all
 }
 
+// wait is a read that needs an entry to be applied.
 type wait struct {
-	seq chain.Seq
-	run func()
+	seq  chain.Seq
+	call *call
+	run  func()
 }
 
 // transfer is a snapshot being read for a learner.
@@ -430,7 +432,7 @@ func (p *process) link(k linkKey) *link {
 	return l
 }
 
-// wake runs the readers whose entries have been applied.
+// wake runs the readers whose entries have been applied. At a server outside the chain they wait for what may never come.
 func (p *process) wake() {
 	if len(p.waits) == 0 {
 		return
@@ -439,19 +441,22 @@ func (p *process) wake() {
 	waits := p.waits
 	p.waits = nil
 	for _, x := range waits {
-		if x.seq <= applied {
+		switch {
+		case x.seq <= applied:
 			p.later(p.w.between(p.w.Turn), x.run)
-		} else {
+		case p.view.Index(p.id) < 0:
+			x.call.finish(outcome{kind: gotUnsent})
+		default:
 			p.waits = append(p.waits, x)
 		}
 	}
 }
 
 // await runs something once the table here holds seq.
-func (p *process) await(seq chain.Seq, run func()) {
+func (p *process) await(seq chain.Seq, c *call, run func()) {
 	if p.gate.Applied() >= seq {
 		run()
 		return
 	}
-	p.waits = append(p.waits, wait{seq, run})
+	p.waits = append(p.waits, wait{seq, c, run})
 }

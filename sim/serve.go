@@ -102,7 +102,7 @@ func (ch *channel) pump() {
 		ch.queue = ch.queue[1:]
 		ch.active = append(ch.active, c)
 		if c.op.kind.reads() {
-			ch.proc.await(ch.must, func() {
+			ch.proc.await(ch.must, c, func() {
 				if !c.done {
 					ch.proc.read(c, false)
 				}
@@ -263,7 +263,7 @@ func (p *process) read(c *call, barrier bool) {
 		note = p.gate.Key(table.Hash([]byte(o.keys[0])))
 	}
 	p.later(p.w.between(p.w.Turn), func() {
-		p.await(note, func() {
+		p.await(note, c, func() {
 			if !c.done {
 				p.value(c, false)
 			}

@@ -60,6 +60,7 @@ func (s *server) start() {
 		NewChain:       chain.ID(w.rng.Uint64() | 1),
 		Target:         w.Target,
 		NoLeases:       w.NoLeases,
+		RetainedLog:    w.Retain,
 		Touches:        table.Touches,
 		Growth:         table.Growth,
 		Encode:         func(e *chain.Entry) []byte { return table.AppendEntry(nil, e) },
