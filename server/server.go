@@ -197,11 +197,12 @@ func (s *Server) serve(conn net.Conn, place *list.Element) {
 
 // serveClient serves a client, or says that there are too many.
 func (s *Server) serveClient(conn net.Conn, first []byte, p protocol) {
-	defer s.clients.Add(-1)
 	if s.clients.Add(1) > int64(s.config.MaxClients) {
+		s.clients.Add(-1)
 		s.refuse(conn, first, p)
 		return
 	}
+	defer s.clients.Add(-1)
 	if p == seed {
 		s.wire.Serve(s.ctx, conn, first)
 	} else {
