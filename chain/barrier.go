@@ -13,7 +13,7 @@ type barriers struct {
 
 // readBarrier queues a read.
 func (r *Replica) readBarrier(id uint64) {
-	if !r.isMember() {
+	if !r.serving() {
 		r.out.Answer = append(r.out.Answer, Answer{ID: id, Kind: AnswerOutside})
 		return
 	}
@@ -27,7 +27,7 @@ func (r *Replica) restartBarrier() {
 		return // its entry is committed: it serves as it is
 	}
 	b.waiting, b.asked = append(b.asked, b.waiting...), nil
-	if !r.isMember() {
+	if !r.serving() {
 		for _, id := range b.waiting {
 			r.out.Answer = append(r.out.Answer, Answer{ID: id, Kind: AnswerOutside})
 		}

@@ -56,9 +56,6 @@ func (r *Replica) coordChanged(in CoordChanged) {
 	if in.Outcome == OutcomeOK {
 		v := c.view
 		v.Version++
-		if r.view.Chain != 0 && v.Chain != r.view.Chain {
-			r.forgetChain()
-		}
 		r.adopt(v, 0)
 		return
 	}
@@ -144,6 +141,9 @@ func (r *Replica) pickLearner() {
 	if r.view.Target > 0 && len(r.view.Members) >= r.view.Target || r.leave.wanted {
 		return
 	}
+	if r.watch.listEpoch != r.view.Epoch {
+		return // what we know is older than the view: whoever has just left may stand in it
+	}
 	waiting := slices.DeleteFunc(r.watch.byOrder(), func(s *sighting) bool {
 		return r.view.HasNode(s.Node) || s.Leaving || s.Rules < r.view.Rules || !r.watch.fresh(r, s.MemberID) || r.watch.outdated(s.MemberID)
 	})
@@ -178,6 +178,9 @@ func (r *Replica) delete(reg Registered) {
 func (r *Replica) coordDeleted(in CoordDeleted) {
 	r.change.deleting = false
 	r.watch.listDue = true
+	if m, ok := r.view.Find(in.Member); ok && (in.Outcome == OutcomeOK || in.Outcome == OutcomeMissing) {
+		r.watch.miss(r, m)
+	}
 	if in.Member == r.self.MemberID && r.leave.deleting {
 		r.leave.deleted(r, in.Outcome)
 	}

@@ -56,10 +56,7 @@ func (r *Replica) advance() {
 	if r.teach.fact || r.teach.proposed {
 		limit = min(limit, r.down.durable)
 	}
-	r.commit(limit)
-	if r.isHead() {
-		r.headCommitted()
-	}
+	r.commit(r.slowed(limit))
 }
 
 // commit raises committed to seq, as far as the log reaches.
@@ -103,7 +100,10 @@ func (r *Replica) tableApplied(in Applied) {
 func (r *Replica) compact() {
 	limit := r.applied
 	if _, ok := r.view.successor(r.self.MemberID); ok {
-		limit = min(limit, r.down.received)
+		limit = min(limit, r.down.received, r.down.sent.Seq)
+	}
+	if x := r.teach.transfer; x != nil && !x.started {
+		return
 	}
 	r.log.compact(limit, r.cfg.RetainedLog)
 }

@@ -14,6 +14,7 @@ type detector struct {
 	// observed is how long we have watched, counted only while our own heartbeats succeed and we are not suspended: an
 	// outage of the coordinator makes nobody look dead.
 	observed time.Duration
+	proven   time.Duration // observed at our last heartbeat that succeeded: what comes after is taken back if the next fails
 	tickedAt Time
 	polledAt Time
 
@@ -24,6 +25,7 @@ type detector struct {
 	// merely unknown to it yet.
 	viewSession uint64
 	listKnew    known // what we knew when the list in flight was asked for
+	listEpoch   Epoch // our epoch when the newest list was asked for
 	learnSince  Time  // when the present learner became one
 
 	viewDue, listDue bool
@@ -54,7 +56,10 @@ func (d *detector) init() { d.seen = make(map[MemberID]*sighting) }
 // tick counts time and asks for news when it is time again.
 func (d *detector) tick(r *Replica) {
 	passed := r.now.Sub(d.tickedAt)
-	if d.tickedAt != 0 && passed <= r.timeout()/2 && r.reg.reachable(r) {
+	switch {
+	case !r.reg.reachable(r):
+		d.observed = d.proven
+	case d.tickedAt != 0 && passed <= r.timeout()/2:
 		d.observed += passed
 	}
 	d.tickedAt = r.now
@@ -64,9 +69,19 @@ func (d *detector) tick(r *Replica) {
 	}
 }
 
+// confirmed notes that a heartbeat has succeeded: the time since the one before counts, unless it was so long that the coordinator
+// may have been away.
+func (d *detector) confirmed(since time.Duration, timeout time.Duration) {
+	if since <= timeout/2 {
+		d.proven = d.observed
+	} else {
+		d.observed = d.proven
+	}
+}
+
 // adopted notes a new view, read by that session; zero where we made it ourselves.
 func (d *detector) adopted(r *Replica, session uint64) {
-	d.viewSession = session
+	d.viewSession, d.listDue = session, true
 	if r.view.Learner.MemberID != (MemberID{}) {
 		d.learnSince = r.now
 	}
@@ -132,6 +147,7 @@ func (r *Replica) coordList(in CoordList) {
 	if in.Outcome != OutcomeOK {
 		return
 	}
+	d.listEpoch = d.listKnew.epoch
 	listed := make(map[MemberID]bool, len(in.Registered))
 	for _, reg := range in.Registered {
 		listed[reg.MemberID] = true
@@ -220,8 +236,8 @@ func (r *Replica) coordView(in CoordView) {
 			r.chainLost("the coordinator has another chain, " + in.Chain.String() + ", than ours, " + r.view.Chain.String())
 			return
 		}
-		r.forgetChain() // we hold nothing: the new chain is as good as the old one
-	case in.Epoch < r.view.Epoch:
+		// We hold nothing: the new chain is as good as the old one.
+	case in.Chain == r.view.Chain && in.Epoch < r.view.Epoch:
 		r.chainLost("the coordinator has an older view than ours")
 		return
 	}

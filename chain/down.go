@@ -10,15 +10,18 @@ const (
 	appendBytes = 1 << 20
 	// downWindowBytes is the most that is under way to the successor.
 	downWindowBytes = 16 << 20
-	// helloEvery is how often a Hello is repeated.
-	helloEvery = 100 * time.Millisecond
+	// helloFirst is after how long a Hello is repeated, and then after twice as long each time, up to helloMost: the first
+	// often comes before its receiver has adopted the view.
+	helloFirst = 4 * time.Millisecond
+	helloMost  = 100 * time.Millisecond
 )
 
 // downstream is our side of the link to the successor: the next member, or the learner of a tail.
 type downstream struct {
 	link    uint64 // of the last Hello; rises for the life of the replica
 	up      bool   // Welcome has come for link
-	helloAt Time   // when the last Hello went out; zero: it is due
+	helloAt Time   // when the next Hello is due; zero: at once, with a new link
+	wait    time.Duration
 
 	sent      Position // end of what was sent on this link
 	received  Seq      // end of what has arrived, as told in this epoch
@@ -44,17 +47,23 @@ func (r *Replica) flushDown() {
 	}
 	d := &r.down
 	if !d.up {
-		if d.helloAt == 0 || r.now.Sub(d.helloAt) >= helloEvery {
-			if d.helloAt == 0 {
-				d.link++
-			}
-			d.helloAt = max(r.now, 1)
+		if d.helloAt == 0 {
+			d.link++
+			d.wait = helloFirst
+		}
+		if r.now >= d.helloAt {
+			d.helloAt = max(r.now, 1).Add(d.wait)
+			d.wait = min(2*d.wait, helloMost)
 			r.sendTo(to, Hello{Link: d.link})
 		}
 		return
 	}
 	if x := r.teach.transfer; x != nil && x.sent == 0 {
 		return // the learner cannot place entries before the first chunk
+	}
+	if !r.log.holds(d.sent) {
+		d.relink() // what it needs next is no longer in the log
+		return
 	}
 	stable := r.stable()
 	for d.sent.Seq < r.log.last().Seq && r.log.bytesAfter(d.received)-r.log.bytesAfter(d.sent.Seq) < downWindowBytes {

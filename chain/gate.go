@@ -14,13 +14,13 @@ const slotCount = 65_536
 //  4. Check Leased, with the Term and the time now. If it is not, start over with a barrier.
 //
 // It is linearizable because whatever the tail committed for a key passed through this replica first, where its slot
-// was raised before the entry was forwarded, acknowledged or counted into stable. All methods may be called
-// concurrently; only the Replica writes.
+// was raised before the entry was forwarded, acknowledged or counted into stable. The seqs go down only where a learner
+// forgets (lower). All methods may be called concurrently; only the Replica writes.
 type Gate struct {
-	slots   [slotCount]atomic.Uint64 // newest seq appended here that touches a key of the slot; never goes down
-	floor   atomic.Uint64            // newest seq appended here that touches all keys; never goes down
-	last    atomic.Uint64            // newest seq appended here; never goes down
-	applied atomic.Uint64            // seq up to which the table holds everything; never goes down
+	slots   [slotCount]atomic.Uint64 // newest seq appended here that touches a key of the slot
+	floor   atomic.Uint64            // newest seq appended here that touches all keys
+	last    atomic.Uint64            // newest seq appended here
+	applied atomic.Uint64            // seq up to which the table holds everything
 	lease   atomic.Int64             // Time until which reads may be answered; zero for no lease
 	term    atomic.Uint64            // rises whenever the replica becomes one that may serve reads
 }
@@ -58,6 +58,22 @@ func (g *Gate) raise(seq Seq, hashes []uint64, all bool) {
 		raise(&g.slots[h%slotCount], uint64(seq))
 	}
 	raise(&g.last, uint64(seq))
+}
+
+// lower forgets what stood above seq, for a learner that has forgotten it too: it might never come again, and reads would wait for
+// it. Nobody can be answered who noted it, for this replica serves nobody until its next term.
+func (g *Gate) lower(seq Seq) {
+	for i := range g.slots {
+		lower(&g.slots[i], uint64(seq))
+	}
+	lower(&g.floor, uint64(seq))
+	lower(&g.last, uint64(seq))
+}
+
+func lower(a *atomic.Uint64, v uint64) {
+	if a.Load() > v {
+		a.Store(v)
+	}
 }
 
 // raise stores v unless a is higher. There is one writer.

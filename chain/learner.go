@@ -43,6 +43,7 @@ func (r *Replica) forget(from MemberID) {
 	}
 	r.out.Append = kept
 	r.forgetNumbers(end.Seq)
+	r.gate.lower(end.Seq)
 }
 
 // snapshot takes a chunk.

@@ -17,6 +17,9 @@ func (r *Replica) flushLeave() {
 	switch {
 	case !l.wanted || l.done || l.deleting:
 	case r.isMember():
+		if r.isHead() {
+			r.giveUpUnnumbered()
+		}
 		settled := r.committed == r.log.last().Seq || !r.isHead()
 		if l.announced && settled && len(r.req.byID) == 0 {
 			l.leaseGiven, l.ready = true, true

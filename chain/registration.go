@@ -68,7 +68,7 @@ func (r *Replica) newIncarnation() {
 	r.learn.abandon()
 	r.down.restart(r)
 	r.endTransfer()
-	r.teach = teacher{transfers: r.teach.transfers}
+	r.teach = teacher{transfers: r.teach.transfers, arrived: r.teach.arrived}
 	r.change = change{}
 	r.restartBarrier()
 }
@@ -82,6 +82,7 @@ func (r *Replica) coordRegistered(in CoordRegistered) {
 	g.inFlight = false
 	switch {
 	case in.Outcome == OutcomeOK:
+		r.watch.confirmed(r.now.Sub(g.confirmed), r.timeout())
 		g.registered, g.version, g.unsure, g.confirmed = true, in.Version, false, r.now
 		// Whoever wants to remove us must see the record stand still for T after this write.
 		g.leaseUntil = max(g.leaseUntil, in.Sent.Add(r.timeout()*8/10))

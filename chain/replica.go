@@ -56,6 +56,7 @@ func New(cfg Config) (*Replica, error) {
 		return nil, err
 	}
 	cfg.MaxPending = cmp.Or(cfg.MaxPending, 65_536)
+	cfg.TransferLog = cmp.Or(cfg.TransferLog, 256<<20)
 	cfg.RetainedLog = cmp.Or(cfg.RetainedLog, RetainedLogBytes)
 	r := &Replica{cfg: cfg, gate: new(Gate), self: cfg.Self, index: -1}
 	r.view.Version = -1
@@ -162,6 +163,9 @@ func (r *Replica) tick() {
 // timeout is T.
 func (r *Replica) timeout() time.Duration { return r.cfg.SessionTimeout }
 
+// serving tells whether clients' requests are taken: by a member whose registration is not gone.
+func (r *Replica) serving() bool { return r.isMember() && r.reg.registered && r.lost.since == 0 }
+
 func (r *Replica) isMember() bool { return r.index >= 0 }
 func (r *Replica) isHead() bool   { return r.index == 0 }
 func (r *Replica) isTail() bool   { return r.index >= 0 && r.index == len(r.view.Members)-1 }
@@ -210,7 +214,7 @@ func (r *Replica) stale(env Envelope) {
 		}
 		return
 	}
-	if env.Chain == r.view.Chain && env.Epoch < r.view.Epoch {
+	if env.Chain == r.view.Chain && env.Epoch <= r.view.Epoch {
 		if to, ok := r.view.Find(env.From); ok {
 			r.sendTo(to, Stale{Epoch: r.view.Epoch})
 		}
@@ -226,10 +230,20 @@ func (r *Replica) sendTo(to Member, m Message) {
 
 // adopt takes a newer view. Everything that belonged to the old epoch ends here.
 func (r *Replica) adopt(v Recorded, session uint64) {
-	if v.Epoch < r.view.Epoch || v.Epoch == r.view.Epoch && len(r.view.Members) > 0 {
+	known := v.Epoch < r.view.Epoch || v.Epoch == r.view.Epoch && len(r.view.Members) > 0
+	if known && v.Chain == r.view.Chain {
 		return
 	}
 	old, wasIndex := r.view, r.index
+	if old.Chain == 0 && r.cfg.Target != 0 && v.Target != r.cfg.Target {
+		r.out.News = append(r.out.News, News{
+			Text: fmt.Sprintf("the chain's target length is %d: the one given to this server, %d, is ignored", v.Target, r.cfg.Target),
+			View: v.View,
+		})
+	}
+	if old.Chain != 0 && v.Chain != old.Chain {
+		r.forgetRequests()
+	}
 	r.view = v
 	r.index = v.Index(r.self.MemberID)
 	r.learning = r.self.Incarnation > 0 && v.Learner.MemberID == r.self.MemberID
@@ -249,7 +263,7 @@ func (r *Replica) adopt(v Recorded, session uint64) {
 		r.takeOver(old.View)
 	case r.isHead():
 		r.head.ready = r.committed >= r.head.takeover
-	case !r.isMember() && wasIndex >= 0:
+	case !r.isMember() && wasIndex >= 0 && r.reg.registered && !r.leave.wanted:
 		// Whoever removed us deleted the registration with the same stroke; our log stays as it is until a tail
 		// begins to teach us.
 		r.reg.gone(r, 0)
@@ -262,10 +276,8 @@ func (r *Replica) adopt(v Recorded, session uint64) {
 	r.publishLease()
 }
 
-// forgetChain makes a server that holds nothing of its chain ready for another one. What its clients wanted was meant for the old
-// one.
-func (r *Replica) forgetChain() {
-	r.view = Recorded{Version: -1}
+// forgetRequests gives up what clients wanted of another chain than the one that we are about to follow.
+func (r *Replica) forgetRequests() {
 	for _, q := range slices.Clone(r.req.queue) {
 		r.giveUp(q)
 	}

@@ -71,7 +71,7 @@ func (r *Replica) Full() bool { return len(r.req.byID) >= r.cfg.MaxPending }
 
 // request queues a client's command.
 func (r *Replica) request(in Request) {
-	if !r.isMember() || r.leave.wanted || r.lost.since != 0 {
+	if !r.serving() || r.leave.wanted {
 		r.out.Answer = append(r.out.Answer, Answer{ID: in.ID, Kind: AnswerOutside})
 		return
 	}
@@ -162,6 +162,15 @@ func (r *Replica) cancel(id uint64) {
 	if slices.ContainsFunc(b.waiting, is) || slices.ContainsFunc(b.asked, is) {
 		b.waiting, b.asked = slices.DeleteFunc(b.waiting, is), slices.DeleteFunc(b.asked, is)
 		r.out.Answer = append(r.out.Answer, Answer{ID: id, Kind: AnswerUnsent})
+	}
+}
+
+// giveUpUnnumbered gives up what a leaving head will not number any more.
+func (r *Replica) giveUpUnnumbered() {
+	for _, q := range slices.Clone(r.req.queue) {
+		if q.seq == 0 {
+			r.giveUp(q)
+		}
 	}
 }
 

@@ -1,7 +1,9 @@
 package chain
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -20,36 +22,54 @@ func (r *Replica) restartChain() {
 	for _, m := range r.view.Members {
 		if !r.watch.removable(r, m.MemberID) {
 			r.probe.dead = nil
+			r.removePredecessor()
 			return
 		}
 	}
-	best, present := r.longestLog()
+	present := r.longestLogs()
 	switch {
-	case best == nil:
+	case len(present) == 0:
 		r.restartEmpty()
-	case best.MemberID == r.self.MemberID && (present == len(r.view.Members) || r.watch.observed >= r.allGoneAt()+r.timeout()):
+	case present[0].MemberID == r.self.MemberID && (len(present) == len(r.view.Members) || r.watch.observed >= r.allGoneAt()+r.timeout()):
 		// Every member of the latest view holds every committed entry: the longest log holds all that can have been.
 		next := r.view.View
-		next.Members, next.Learner = []Member{r.self}, Member{}
+		next.Members, next.Learner = present, Member{}
 		r.ask(next, r.view.Members) // a learner may be alive, and will be taken in anew
 	}
 }
 
-// longestLog is the registered server whose log is to restart the chain, nil for none, and how many of the members by id are there.
-// From registering until a view names it such a server appends nothing.
-func (r *Replica) longestLog() (best *sighting, present int) {
+// longestLogs are the registered servers that can restart the chain, the longest log first: members by id, with all that they ever
+// acknowledged. From registering until a view names it such a server appends nothing.
+func (r *Replica) longestLogs() []Member {
+	var present []*sighting
 	for _, s := range r.watch.byOrder() {
 		i := r.memberByNode(s.Node)
 		if i < 0 || s.Incarnation < r.view.Members[i].Incarnation || !s.Complete ||
-			s.MemberID == r.view.Members[i].MemberID || !r.watch.fresh(r, s.MemberID) && s.MemberID != r.self.MemberID {
+			s.MemberID == r.view.Members[i].MemberID || s.Leaving || r.watch.outdated(s.MemberID) ||
+			!r.watch.fresh(r, s.MemberID) && s.MemberID != r.self.MemberID {
 			continue
 		}
-		present++
-		if best == nil || s.Last.Seq > best.Last.Seq || s.Last.Seq == best.Last.Seq && s.Node < best.Node {
-			best = s
+		present = append(present, s)
+	}
+	slices.SortFunc(present, func(a, b *sighting) int {
+		return cmp.Or(cmp.Compare(b.Last.Seq, a.Last.Seq), cmp.Compare(a.Node, b.Node))
+	})
+	members := make([]Member, len(present))
+	for i, s := range present {
+		members[i] = s.Member
+	}
+	return members
+}
+
+// removePredecessor takes our own former incarnation out of a chain that lives, once it may be removed. The others
+// would wait longer.
+func (r *Replica) removePredecessor() {
+	for _, m := range r.view.Members {
+		if m.Node == r.self.Node && r.watch.removable(r, m.MemberID) {
+			r.ask(r.view.without(func(id MemberID) bool { return id == m.MemberID }), []Member{m})
+			return
 		}
 	}
-	return best, present
 }
 
 func (r *Replica) memberByNode(id NodeID) int {

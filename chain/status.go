@@ -73,6 +73,8 @@ func (r *Replica) state() string {
 		return "the coordinator does not know this chain any more"
 	case r.leave.wanted:
 		return "leaving"
+	case r.isMember() && !r.reg.registered:
+		return "its registration is gone"
 	case r.isMember():
 		return "member"
 	case r.learning:

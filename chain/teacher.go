@@ -15,6 +15,7 @@ const (
 type teacher struct {
 	transfer   *transfer // the snapshot under way; nil for none
 	transfers  uint64    // number of the last transfer; rises for the life of the replica
+	arrived    uint64    // the last transfer of which every chunk has arrived
 	progressAt Time      // when the learner last got ahead
 
 	// fact: we are tail in name only, and commit only what the learner has acknowledged. May be given up until proposed.
@@ -38,11 +39,12 @@ type transfer struct {
 	sent    uint64     // chunks below have been sent on this link
 	reading bool       // a chunk has been asked of the table
 	whole   bool       // the last chunk has been read
+	credit  uint64     // bytes of log that may yet be committed while writes are slowed
 }
 
 // restart begins a new epoch. A transfer outlives it if teacher and learner stay the same.
 func (t *teacher) restart(r *Replica, old View) {
-	*t = teacher{transfer: t.transfer, transfers: t.transfers, progressAt: r.now}
+	*t = teacher{transfer: t.transfer, transfers: t.transfers, arrived: t.arrived, progressAt: r.now}
 	if !r.isTail() || r.view.Learner.MemberID != old.Learner.MemberID {
 		r.endTransfer()
 	}
@@ -68,7 +70,7 @@ func (r *Replica) resume(m Welcome) bool {
 		}
 		r.endTransfer()
 	}
-	if m.Transfer == 0 && r.log.holds(m.Last) {
+	if (m.Transfer == 0 || m.Transfer == r.teach.arrived) && r.log.holds(m.Last) {
 		return true
 	}
 	r.teach.transfers++
@@ -82,6 +84,9 @@ func (x *transfer) drop(next uint64) {
 		return
 	}
 	n := min(next-x.acked, uint64(len(x.chunks)))
+	for _, c := range x.chunks[:n] {
+		x.credit += uint64(len(c.Data)) / 2
+	}
 	x.chunks = x.chunks[n:]
 	x.acked += n
 	x.sent = max(x.sent, x.acked)
@@ -110,6 +115,7 @@ func (r *Replica) snapshotAck(from MemberID, m SnapshotAck) {
 	}
 	x.drop(m.Next)
 	if x.whole && len(x.chunks) == 0 {
+		r.teach.arrived = x.id
 		r.endTransfer()
 	}
 }
@@ -147,6 +153,26 @@ func (r *Replica) flushTeaching() {
 	case !t.fact && d.up && d.acked && r.now >= t.notYet && r.log.bytesAfter(d.durable) <= levelBytes:
 		t.fact, t.mark, t.since = true, r.log.last().Seq, r.now
 	}
+}
+
+// slowed bounds what the tail commits while its learner takes a snapshot and has been behind for cfg.TransferLog bytes of log: from
+// then on each chunk that arrives lets half its size of entries commit. So the log that is kept for the learner stays bounded, and
+// writes never stop while it makes progress.
+func (r *Replica) slowed(limit Seq) Seq {
+	x := r.teach.transfer
+	if x == nil || !x.started || limit <= r.committed || r.log.bytesAfter(x.base.Seq)-r.log.bytesAfter(r.committed) < r.cfg.TransferLog {
+		return limit
+	}
+	upto := r.committed
+	for i := r.log.after(upto); i < len(r.log.entries) && r.log.entries[i].Seq <= limit; i++ {
+		e := &r.log.entries[i]
+		if uint64(e.bytes()) > x.credit {
+			break
+		}
+		upto = e.Seq
+		x.credit -= uint64(e.bytes())
+	}
+	return upto
 }
 
 // learnerReady tells whether the learner holds the whole log that we had when we stepped back: a new tail's log has entries

@@ -18,13 +18,11 @@ var (
 )
 
 var (
-	errTimeout   = fmt.Errorf("%w: the chain did not take it in time", ErrNotExecuted)
-	errLate      = fmt.Errorf("%w: no answer in time", ErrUncertain)
-	errStopped   = fmt.Errorf("%w: the server is stopping", ErrNotExecuted)
-	errStopping  = fmt.Errorf("%w: the server stopped before it knew", ErrUncertain)
-	errTooMany   = fmt.Errorf("%w: too many requests wait", ErrNotExecuted)
-	errReadLate  = fmt.Errorf("%w: the chain did not confirm the read in time", ErrNotExecuted)
-	errReadAbort = fmt.Errorf("%w: the server is stopping", ErrNotExecuted)
+	errTimeout  = fmt.Errorf("%w: the chain did not take it in time", ErrNotExecuted)
+	errLate     = fmt.Errorf("%w: no answer in time", ErrUncertain)
+	errStopped  = fmt.Errorf("%w: the server is stopping", ErrNotExecuted)
+	errStopping = fmt.Errorf("%w: the server stopped before it knew", ErrUncertain)
+	errReadLate = fmt.Errorf("%w: the chain did not confirm the read in time", ErrNotExecuted)
 )
 
 // errorOf is what a chain's answer means for a call; nil for an answer that is none.
@@ -41,7 +39,10 @@ func (r *Replica) errorOf(kind chain.AnswerKind) error {
 	case chain.AnswerForgotten:
 		return ErrForgotten
 	case chain.AnswerOutside:
-		return fmt.Errorf("%w: %s", ErrOutside, r.core.Status().State)
+		return r.outside()
 	}
 	return nil
 }
+
+// outside says why this server serves nobody.
+func (r *Replica) outside() error { return fmt.Errorf("%w: %s", ErrOutside, r.status.Load().State) }

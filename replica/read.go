@@ -90,7 +90,7 @@ func (r *Replica) Await(ctx context.Context, seq chain.Seq) error {
 	select {
 	case <-applied.done:
 		if r.gate.Applied() < seq {
-			return errReadAbort
+			return r.outside()
 		}
 		return nil
 	case <-ctx.Done():

@@ -47,6 +47,7 @@ type Replica struct {
 	snapshot *table.Snapshot // being sent to a learner
 	restorer *table.Restorer // of the snapshot that comes in
 	hasLeft  bool
+	member   bool // when last published
 }
 
 // pending is who waits for an answer of the chain.
@@ -198,7 +199,7 @@ func (r *Replica) end() {
 		p.batch.fail(p.index, errStopping)
 	}
 	clear(r.calls)
-	r.waiters.close()
+	r.waiters.fail(true)
 	if r.snapshot != nil {
 		r.snapshot.Close()
 	}
@@ -217,6 +218,12 @@ func (r *Replica) end() {
 func (r *Replica) publish() {
 	s := r.core.Status()
 	r.status.Store(&s)
+	if member := s.View.Index(s.Self.MemberID) >= 0; !member && r.member {
+		r.waiters.fail(false) // what they wait for may never be applied here
+		r.member = false
+	} else {
+		r.member = member
+	}
 	if id := r.id.Load(); id == nil || *id != s.Self.MemberID {
 		r.id.Store(&s.Self.MemberID)
 	}

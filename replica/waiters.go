@@ -52,11 +52,11 @@ func (w *waiters) wake(seq chain.Seq) {
 	}
 }
 
-// close wakes all, for good.
-func (w *waiters) close() {
+// fail wakes all, whatever they wait for; for good if the replica ends.
+func (w *waiters) fail(ended bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.mu.closed = true
+	w.mu.closed = ended
 	for _, x := range w.mu.queue {
 		x.index = -1
 		close(x.done)
