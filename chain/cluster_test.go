@@ -173,7 +173,7 @@ func (s *server) step(in Input) {
 		}
 		s.carryOut(&out)
 	}
-	s.c.t.Fatalf("server %d never comes to rest", s.number)
+	s.c.t.Fatalf("server %d never comes to rest: %+v\n%s", s.number, s.r.Status(), s.c.out.String())
 }
 
 func (s *server) check() {
