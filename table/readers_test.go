@@ -13,7 +13,7 @@ import (
 // same number in many keys, so whoever sees two numbers has seen half an entry.
 func TestReaders(t *testing.T) {
 	const together = 20
-	writes := 40_000
+	writes := 15_000
 	if testing.Short() {
 		writes = 5_000
 	}
@@ -170,7 +170,7 @@ func TestReadersOfMovingLists(t *testing.T) {
 			}
 		})
 	}
-	rounds := 50_000
+	rounds := 20_000
 	if testing.Short() {
 		rounds = 5_000
 	}
