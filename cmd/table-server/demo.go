@@ -254,7 +254,11 @@ func (d *demo) status() string {
 		if s.View.HasNode(s.ID) {
 			continue
 		}
-		fmt.Fprintf(&notes, "server %d: %s\n", m.number, d.report.named(s.State))
+		fmt.Fprintf(&notes, "server %d: %s", m.number, d.report.named(s.State))
+		if s.Learner.Receiving {
+			fmt.Fprintf(&notes, ", %d chunks so far", s.Learner.Chunks)
+		}
+		notes.WriteByte('\n')
 	}
 	w.Flush()
 	return b.String() + notes.String()
