@@ -270,6 +270,31 @@ func TestKeysAndValuesHaveLimits(t *testing.T) {
 	}
 }
 
+// A client that ends its half of the connection and reads only then gets every reply.
+func TestHalfClosedClientGetsItsReplies(t *testing.T) {
+	const reads, length = 40, 1 << 20
+	backend := servertest.New()
+	executed := make(chan struct{}, reads)
+	backend.OnRead = func(context.Context) error {
+		executed <- struct{}{}
+		return nil
+	}
+	conn := dial(t, newFront(t, backend))
+	if _, err := fmt.Fprintf(conn, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n%s\r\n%s", length, strings.Repeat("v", length), strings.Repeat("GET k\r\n", reads)); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	for range reads {
+		<-executed
+	}
+	got, err := io.ReadAll(conn)
+	if want := len("+OK\r\n") + reads*(len("$1048576\r\n\r\n")+length); err != nil || len(got) != want {
+		t.Errorf("%d of %d bytes, %v", len(got), want, err)
+	}
+}
+
 // INFO has what clients look for, and nothing that is not measured.
 func TestInfo(t *testing.T) {
 	backend := servertest.New()

@@ -120,8 +120,7 @@ func (c *Conn) Pace() error {
 		case bytes >= MaxUnread:
 			return ErrUnread
 		case bytes > c.limits.share():
-			// It waits as long as the drain goroutine does.
-			still = stallTimeout
+			still = time.Second // its share may have grown meanwhile
 		case still <= 0:
 			return nil
 		}

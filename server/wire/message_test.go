@@ -148,6 +148,14 @@ func TestDecodeSplit(t *testing.T) {
 	}
 }
 
+// A field that comes when its message has been answered does not get into the next.
+func TestDecodeForgetsLateFields(t *testing.T) {
+	in := []byte(size + m(3, "late", 6, 5) + m(1, 30, 2, 10))
+	if got, want := decodeAll(in, true, len(size)), `10/60 ""="" 0 30/10 ""="" 0`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // Many small fields do not make a message endless.
 func TestMessageIsBounded(t *testing.T) {
 	in := append([]byte("\x08\x28"), bytes.Repeat([]byte("\x78\x01"), maxMessage/2)...)
