@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/chaintable/chaintable/chain"
 	"github.com/chaintable/chaintable/table"
@@ -122,55 +121,6 @@ func (c *client) connected() bool {
 	}
 	return true
 }
-
-// invent makes up an operation.
-func (c *client) invent() *op {
-	w := c.w
-	o := &op{keys: []string{c.key()}}
-	switch x := w.rng.Float64(); {
-	case x < 0.40:
-		o.kind = opGet
-	case x < 0.46:
-		o.kind = opMany
-		for range w.rng.IntN(4) {
-			o.keys = append(o.keys, c.key())
-		}
-	case x < 0.49:
-		o.kind, o.keys = opSize, nil
-	case x < 0.68:
-		o.kind = opPut
-	case x < 0.78:
-		o.kind = opPut
-		o.cond = table.Condition(1 + w.rng.IntN(3))
-		if o.cond == table.IfVersion {
-			o.version = c.known[o.keys[0]]
-		}
-	case x < 0.82:
-		o.kind = opPutMany
-		o.keys = append(o.keys, c.key())
-	case x < 0.88:
-		o.kind = opDelete
-		if c.sessions && w.chance(0.3) {
-			o.cond = table.IfVersion
-			o.version = c.known[o.keys[0]]
-		}
-	case x < 0.94:
-		o.kind = opIncrement
-		if w.chance(0.7) {
-			o.keys[0] = "n" + o.keys[0][1:]
-		}
-	case x < 0.945 && c.sessions:
-		o.kind, o.keys = opClear, nil
-	default:
-		o.kind = opPut
-		if !c.sessions {
-			o.kind = opNumbered
-		}
-	}
-	return o
-}
-
-func (c *client) key() string { return fmt.Sprintf("k%d", c.w.rng.IntN(c.w.Keys)) }
 
 // begin sends an operation for the first time.
 func (c *client) begin(o *op) {
@@ -384,24 +334,4 @@ func (w *world) settled() bool {
 		}
 	}
 	return true
-}
-
-// askAll begins a read of every key at every member, each through a client of its own.
-func (w *world) askAll() (asked []*op) {
-	first := len(w.check.ops)
-	w.Patience = time.Hour
-	for _, m := range w.coord.now().view.Members {
-		p := w.check.processes[m.MemberID]
-		c := &client{w: w, id: len(w.clients) + 1, known: make(map[string]chain.Seq)}
-		w.clients = append(w.clients, c)
-		c.ch, c.stream = p.connect(c), &stream{}
-		all := &op{kind: opMany}
-		for i := range w.Keys {
-			all.keys = append(all.keys, fmt.Sprintf("k%d", i), fmt.Sprintf("n%d", i))
-		}
-		c.begin(all)
-		c.begin(&op{kind: opGet, keys: []string{c.key()}})
-		c.begin(&op{kind: opSize})
-	}
-	return w.check.ops[first:]
 }

@@ -20,7 +20,6 @@ type disk struct {
 
 	queue   []diskWrite // not yet synced, in order
 	syncing bool
-	reading *process // whose writes these are
 }
 
 // image is a whole table at base.

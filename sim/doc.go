@@ -7,10 +7,11 @@
 //	network.go      connections that delay, stall, break and lose
 //	coordinator.go  records with versions; late, stale, lost and unknown
 //	server.go       places where processes live, die, pause and return
-//	process.go      carries out chain.Ready as the runtime does
+//	process.go      one life of a server: clock, pauses, inputs and turns of its loop
+//	carryout.go     carries out chain.Ready as the runtime does
 //	serve.go        the front end: writes, reads through chain.Gate, verify
 //	disk.go         what a durable server finds again
-//	client.go       clients that write, read, retry and die
+//	client.go       clients that write, read, retry and die; workload.go says what
 //	faults.go       when something goes wrong
 //	checker_*.go    what must be true all the same; they know nothing of chain's insides
 //	story.go        the last events before a failure, to be read by people

@@ -26,7 +26,6 @@ type op struct {
 	stream  *stream
 	session *clientSession // nil: the server's
 	number  uint64         // in session
-	tries   int
 
 	start, end time.Duration // end is zero while it has none
 	state      opState

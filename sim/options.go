@@ -93,7 +93,7 @@ func Draw(seed uint64) Options {
 		o.Target = 1 + rng.IntN(4)
 	}
 	o.Durable = []float64{0, 0, 1, 1, 0.5}[rng.IntN(5)]
-	o.NoLeases = chance(0.1)
+	o.NoLeases = chance(0.15)
 	o.Drift = []float64{0, 0.001, 0.05}[rng.IntN(3)]
 	o.Delay = Range{Min: t / 5000, Max: pick(t/1000, t/100, t/20), Rare: pick(0, t/5, t)}
 	o.ClientWait = Range{Min: t / 5000, Max: pick(t/1000, t/50), Rare: pick(0, t/5)}

@@ -19,13 +19,13 @@ var (
 
 // TestSimulation runs fresh seeds for a while: each a cluster of its own, with its own mix of faults.
 func TestSimulation(t *testing.T) {
-	first := *seed
-	if first == 0 {
-		first = uint64(time.Now().UnixNano() / 1000)
+	from := *seed
+	if from == 0 {
+		from = uint64(time.Now().UnixNano() / 1000)
 	}
 	var total Stats
 	began := time.Now()
-	for s := first; time.Since(began) < *simTime; s++ {
+	for s := from; time.Since(began) < *simTime; s++ {
 		o := Draw(s)
 		out := Run(o, false)
 		total.add(out.Stats)
@@ -33,7 +33,7 @@ func TestSimulation(t *testing.T) {
 			t.Fatal(Explain(o, out.Err))
 		}
 	}
-	t.Logf("first seed %d: %.1f seeds/s\n%v", first, float64(total.Runs)/time.Since(began).Seconds(), total)
+	t.Logf("first seed %d: %.1f seeds/s\n%v", from, float64(total.Runs)/time.Since(began).Seconds(), total)
 }
 
 // TestReplay repeats the run of one seed.
@@ -86,7 +86,10 @@ func (s Stats) String() string {
 	return text
 }
 
-var many = flag.Int("many", 0, "how many seeds TestMany runs, from -seed on")
+var (
+	many  = flag.Int("many", 0, "how many seeds TestMany runs, from -seed on")
+	first = flag.Bool("first", false, "TestMany ends with the first failure")
+)
 
 // TestMany runs a given number of seeds and lists those that fail, one line each.
 func TestMany(t *testing.T) {
@@ -100,6 +103,9 @@ func TestMany(t *testing.T) {
 		total.add(out.Stats)
 		if out.Err != nil {
 			t.Errorf("seed %d: %.300v", s, out.Err)
+			if *first {
+				break
+			}
 		}
 	}
 	t.Logf("%.1f seeds/s\n%v", float64(total.Runs)/time.Since(began).Seconds(), total)

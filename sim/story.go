@@ -18,7 +18,6 @@ type story struct {
 	lines []string // a ring
 	count int
 	hash  uint64
-	full  *strings.Builder // unless nil, gets every line
 }
 
 // add is one line: what happened when.
@@ -33,10 +32,6 @@ func (s *story) add(at time.Duration, format string, args ...any) {
 		s.lines[s.count%storyLines] = line
 	}
 	s.count++
-	if s.full != nil {
-		s.full.WriteString(line)
-		s.full.WriteByte('\n')
-	}
 }
 
 // mix takes numbers into the hash of the run (FNV-1a over words).
@@ -46,13 +41,6 @@ func (s *story) mix(numbers ...uint64) {
 	}
 	for _, n := range numbers {
 		s.hash = (s.hash ^ n) * 1099511628211
-	}
-}
-
-// mixString takes text into the hash.
-func (s *story) mixString(text string) {
-	for i := 0; i < len(text); i++ {
-		s.mix(uint64(text[i]))
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
-
-	"github.com/chaintable/chaintable/chain"
 )
 
 // world is one simulated cluster with everything around it.
@@ -101,9 +99,6 @@ func (w *world) between(r Range) time.Duration {
 func (w *world) soon(d time.Duration) time.Duration {
 	return time.Duration(min(w.rng.ExpFloat64(), 8) * float64(d))
 }
-
-// Time of a coordinator or an observer, who have no clock of their own.
-func (w *world) time() chain.Time { return chain.Time(w.now) }
 
 // eventHeap is a binary heap, the next event first.
 type eventHeap []event

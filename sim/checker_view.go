@@ -1,0 +1,85 @@
+package sim
+
+import (
+	"slices"
+
+	"github.com/chaintable/chaintable/chain"
+)
+
+// viewChanges looks at a change of the view as the coordinator is about to make it.
+func (c *checker) viewChanges(old *coordState, next chain.View, by *process) {
+	w := c.w
+	bad := func(why string) {
+		w.fail("%v changes the view %s to %s: %s", by, w.showView(old.view.View), w.showView(next), why)
+	}
+	if len(next.Members) == 0 || next.Chain == 0 {
+		bad("it is empty")
+		return
+	}
+	for i, m := range next.Members {
+		if slices.ContainsFunc(next.Members[:i], func(x chain.Member) bool { return x.Node == m.Node }) || next.Learner.Node == m.Node {
+			bad("one node twice")
+			return
+		}
+	}
+	if !old.exists {
+		if next.Epoch != 1 {
+			bad("the first epoch is 1")
+		}
+		return
+	}
+	switch {
+	case next.Epoch != old.view.Epoch+1:
+		bad("the epoch must rise by one")
+	case next.Chain != old.view.Chain:
+		c.beginsAnew(old.view.View, bad)
+	default:
+		c.continues(old.view.View, next, bad)
+	}
+}
+
+// continues checks a change within one chain: someone stays, or all of the chain's log comes back by other incarnations of
+// its members; and everything committed is at every member.
+func (c *checker) continues(old, next chain.View, bad func(string)) {
+	if !slices.ContainsFunc(next.Members, func(m chain.Member) bool { return old.HasNode(m.Node) }) {
+		bad("no member stays")
+		return
+	}
+	stays := slices.ContainsFunc(next.Members, func(m chain.Member) bool { return old.Index(m.MemberID) >= 0 })
+	for _, m := range next.Members {
+		if old.Index(m.MemberID) < 0 && stays && m.MemberID != old.Learner.MemberID {
+			bad("a new member was not the learner")
+			return
+		}
+	}
+	for _, m := range old.Members {
+		p := c.processes[m.MemberID]
+		if next.Index(m.MemberID) < 0 && p != nil && !p.dead && p.id == m.MemberID && p.leased() {
+			bad("a removed member has a lease")
+			return
+		}
+	}
+	h := c.of(next.Chain)
+	c.held(next, h.last(), "view "+c.w.showView(next)+" after commit of "+h.last().String())
+}
+
+// beginsAnew checks a restart with nothing: every member of the old view must be dead, and have kept nothing.
+func (c *checker) beginsAnew(old chain.View, bad func(string)) {
+	c.w.stats.Restarts++
+	for _, m := range old.Members {
+		switch p := c.processes[m.MemberID]; {
+		case m.Durable:
+			bad("a durable member may come back")
+		case p != nil && !p.dead:
+			bad("a member lives")
+		}
+	}
+}
+
+// halts judges a server that ends itself: only a chain that is not its own any more is a reason.
+func (c *checker) halts(p *process, why error) {
+	now := c.w.coord.now()
+	if now.exists && now.view.Chain == p.chainID() {
+		c.w.fail("%v: halts, and its chain is there: %v", p, why)
+	}
+}
