@@ -16,6 +16,7 @@ type change struct {
 	view      Recorded // asked for; Version is that of the record it replaces
 	notBefore Time
 	deleting  bool     // an AskDelete is in flight
+	deletes   uint64   // how many have been answered
 	waits     MemberID // whom a newcomer waits for, so that it is said once
 }
 
@@ -162,7 +163,7 @@ func (r *Replica) sweep() {
 		return
 	}
 	for _, s := range r.watch.byOrder() {
-		if _, named := r.view.Find(s.MemberID); !named && r.watch.observed-s.still >= sweepAfter {
+		if _, named := r.view.Find(s.MemberID); !named && !s.deleted && r.watch.observed-s.still >= sweepAfter {
 			r.delete(s.Registered)
 			return
 		}
@@ -172,11 +173,15 @@ func (r *Replica) sweep() {
 // delete asks for a registration to be deleted.
 func (r *Replica) delete(reg Registered) {
 	r.change.deleting = true
+	if s := r.watch.seen[reg.MemberID]; s != nil {
+		s.deleted = true
+	}
 	r.out.Ask = append(r.out.Ask, AskDelete{reg})
 }
 
 func (r *Replica) coordDeleted(in CoordDeleted) {
 	r.change.deleting = false
+	r.change.deletes++
 	r.watch.listDue = true
 	if m, ok := r.view.Find(in.Member); ok && (in.Outcome == OutcomeOK || in.Outcome == OutcomeMissing) {
 		r.watch.miss(r, m)

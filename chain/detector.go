@@ -2,6 +2,7 @@ package chain
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -39,6 +40,7 @@ type detector struct {
 type known struct {
 	epoch   Epoch
 	session uint64
+	deletes uint64 // answers to AskDelete
 }
 
 // sighting is a registration as last listed.
@@ -49,12 +51,14 @@ type sighting struct {
 	still   time.Duration // observed, when the version last changed or the record was first missing
 	at      Time          // the same moment by the clock
 	dropped Time          // when it was last given up as learner; zero for never
+	deleted bool          // we have asked for it to be deleted; a list that was asked for afterwards will tell
 }
 
 func (d *detector) init() { d.seen = make(map[MemberID]*sighting) }
 
-// tick counts time and asks for news when it is time again.
-func (d *detector) tick(r *Replica) {
+// pass counts the time since the last input, before this one is looked at: else the time that a list waited for us would count as
+// time that passed after it.
+func (d *detector) pass(r *Replica) {
 	passed := r.now.Sub(d.tickedAt)
 	switch {
 	case !r.reg.reachable(r):
@@ -63,6 +67,10 @@ func (d *detector) tick(r *Replica) {
 		d.observed += passed
 	}
 	d.tickedAt = r.now
+}
+
+// tick asks for news when it is time again.
+func (d *detector) tick(r *Replica) {
 	if r.now.Sub(d.polledAt) >= r.heartbeatEvery() {
 		d.polledAt = r.now
 		d.viewDue, d.listDue = true, true
@@ -87,6 +95,14 @@ func (d *detector) adopted(r *Replica, session uint64) {
 	}
 }
 
+// anotherLife tells whether this is a dead predecessor of our own, on this boot and behind an address that we have bound
+// ourselves.
+func (d *detector) anotherLife(r *Replica, m MemberID) bool {
+	s := d.seen[m]
+	return s != nil && !s.missing && m != r.self.MemberID && m.Node == r.self.Node &&
+		r.cfg.Boot != "" && s.Boot == r.cfg.Boot && s.Address == r.self.Address
+}
+
 // removable tells whether a member may be removed: its registration has stood still for T, or been gone for T, so that its lease
 // has ended. A dead predecessor of our own, on this boot and behind an address that we have bound ourselves, may go at
 // once.
@@ -95,10 +111,7 @@ func (d *detector) removable(r *Replica, m MemberID) bool {
 	if s == nil || m == r.self.MemberID {
 		return false
 	}
-	if m.Node == r.self.Node && !s.missing && r.cfg.Boot != "" && s.Boot == r.cfg.Boot && s.Address == r.self.Address {
-		return true
-	}
-	return d.observed-s.still >= r.timeout()
+	return d.anotherLife(r, m) || d.observed-s.still >= r.timeout()
 }
 
 // fresh tells whether a registration has moved lately.
@@ -160,6 +173,7 @@ func (r *Replica) coordList(in CoordList) {
 			s.missing, s.still, s.at = false, d.observed, r.now
 		}
 		s.Registered = reg
+		s.deleted = s.deleted && d.listKnew.deletes != r.change.deletes
 	}
 	for id := range d.seen {
 		if _, named := r.view.Find(id); !named && !listed[id] {
@@ -167,7 +181,7 @@ func (r *Replica) coordList(in CoordList) {
 		}
 	}
 	// An answer can be overtaken by that of a later request: only what the list was to look for can be missing from it.
-	if in.Session != 0 && d.listKnew == (known{r.view.Epoch, in.Session}) && in.Session == d.viewSession {
+	if in.Session != 0 && d.listKnew.epoch == r.view.Epoch && d.listKnew.session == in.Session && in.Session == d.viewSession {
 		for _, m := range append(slices.Clone(r.view.Members), r.view.Learner) {
 			if m.MemberID != (MemberID{}) && !listed[m.MemberID] {
 				d.miss(r, m)
@@ -213,7 +227,7 @@ func (r *Replica) flushReads() {
 	}
 	if d.listDue && !d.listBusy {
 		d.listDue, d.listBusy = false, true
-		d.listKnew = known{r.view.Epoch, d.viewSession}
+		d.listKnew = known{r.view.Epoch, d.viewSession, r.change.deletes}
 		r.out.Ask = append(r.out.Ask, AskList{})
 	}
 }
@@ -231,14 +245,14 @@ func (r *Replica) coordView(in CoordView) {
 	case in.Outcome == OutcomeMissing:
 		r.chainLost("the coordinator has no view of chain " + r.view.Chain.String())
 		return
-	case r.view.Chain != 0 && in.Chain != r.view.Chain:
+	case r.view.Chain != 0 && in.Chain != r.view.Chain && in.Epoch > r.view.Epoch:
 		if r.isMember() || r.log.last() != (Position{}) {
 			r.chainLost("the coordinator has another chain, " + in.Chain.String() + ", than ours, " + r.view.Chain.String())
 			return
 		}
 		// We hold nothing: the new chain is as good as the old one.
-	case in.Chain == r.view.Chain && in.Epoch < r.view.Epoch:
-		r.chainLost("the coordinator has an older view than ours")
+	case in.Epoch < r.view.Epoch || r.view.Chain != 0 && in.Chain != r.view.Chain:
+		r.chainLost(fmt.Sprintf("the coordinator has epoch %d of chain %v, which is older than ours", in.Epoch, in.Chain))
 		return
 	}
 	r.lost = lostChain{}

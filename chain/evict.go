@@ -90,7 +90,7 @@ func (r *Replica) evictSilent() {
 // evict deletes a member's registration.
 func (r *Replica) evict(m Member, why string) {
 	s := r.watch.seen[m.MemberID]
-	if s == nil || s.missing || r.change.deleting {
+	if s == nil || s.missing || s.deleted || r.change.deleting {
 		return
 	}
 	r.out.News = append(r.out.News, News{Text: "evicting " + m.Address, Cause: why, View: r.view.View})

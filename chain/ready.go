@@ -67,7 +67,7 @@ type Answer struct {
 	Seq  Seq
 }
 
-// Ask is a request to the coordinator. At most one of each type is under way.
+// Ask is a request to the coordinator. At most one of each type is under way, but for an AskChange of an epoch that has passed.
 type Ask interface{ ask() }
 
 // AskRegister creates the server's registration, with version 0. The answer is CoordRegistered.

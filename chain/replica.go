@@ -88,6 +88,7 @@ func (r *Replica) recover(rec *Recovered) {
 // Step takes in one thing that happened at now, which must not be earlier than that of the step before.
 func (r *Replica) Step(now Time, in Input) {
 	r.now = max(r.now, now)
+	r.watch.pass(r)
 	switch in := in.(type) {
 	case Tick:
 		r.tick()
@@ -253,7 +254,7 @@ func (r *Replica) adopt(v Recorded, session uint64) {
 	r.down.restart(r)
 	r.teach.restart(r, old.View)
 	r.watch.adopted(r, session)
-	r.change = change{}
+	r.change = change{deleting: r.change.deleting, deletes: r.change.deletes}
 	r.ping.restart(r)
 	r.probe = probes{}
 	r.head.reset()

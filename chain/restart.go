@@ -61,11 +61,11 @@ func (r *Replica) longestLogs() []Member {
 	return members
 }
 
-// removePredecessor takes our own former incarnation out of a chain that lives, once it may be removed. The others
-// would wait longer.
+// removePredecessor takes our own former life out of a chain that goes on, where we know that it is dead: the others would wait
+// for T.
 func (r *Replica) removePredecessor() {
 	for _, m := range r.view.Members {
-		if m.Node == r.self.Node && r.watch.removable(r, m.MemberID) {
+		if r.watch.anotherLife(r, m.MemberID) {
 			r.ask(r.view.without(func(id MemberID) bool { return id == m.MemberID }), []Member{m})
 			return
 		}

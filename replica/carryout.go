@@ -20,6 +20,9 @@ func (r *Replica) carryOut() {
 		if ready.Empty() {
 			return
 		}
+		if len(ready.News) > 0 {
+			r.publish() // before anybody is told of what has changed
+		}
 		if len(ready.Apply) > 0 {
 			r.apply(ready.Apply)
 		}
@@ -127,7 +130,6 @@ func (r *Replica) restore(chunks []chain.Snapshot) {
 
 // tell writes a line of news to the log.
 func (r *Replica) tell(n chain.News) {
-	r.publish()
 	args := []any{slog.Uint64("epoch", uint64(n.View.Epoch))}
 	if n.Cause != "" {
 		args = append(args, slog.String("cause", n.Cause))

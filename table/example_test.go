@@ -26,5 +26,5 @@ func Example() {
 	// Output:
 	// ok 2 1
 	// ok 2 1
-	// 1, written by 2; entry 2 is executed, entry 3 lost
+	// 1, written by 2; entry 2 is executed, entry 3 executed
 }

@@ -80,8 +80,8 @@ func (l *lost) has(seq chain.Seq) bool {
 	return i < len(l.older) && l.older[i].first <= seq
 }
 
-// Fate tells what became of a number. Zero is no number and was never executed: Lost. A repeated request that was
-// answered with its stored result did nothing: its number is Lost, that of the first try Executed.
+// Fate tells what became of a number. Zero is no number and was never executed: Lost. That of a repeated request is Executed
+// like the first try's: whoever was told it wants to know whether his request took effect.
 func (t *Table) Fate(seq chain.Seq) Fate {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -80,7 +80,7 @@ func (t *Table) apply(e *chain.Entry) Result {
 	switch e.Kind {
 	case chain.KindCommand:
 		r := t.request(e)
-		if !r.Code.executed() || r.Seq != e.Seq {
+		if !r.Code.executed() {
 			t.lose(span{e.Seq, e.Seq})
 		}
 		return r

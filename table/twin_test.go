@@ -82,7 +82,7 @@ func (w *twin) request(e *chain.Entry, c *Command) (_ Result, effect bool) {
 		return Result{CodeStale, e.Seq, 0}, false
 	}
 	if r, ok := s.results[e.Request.Number]; ok {
-		return r, false
+		return r, true
 	}
 	r := w.execute(e.Seq, c)
 	if r.Code == CodeInvalid {
