@@ -217,6 +217,7 @@ func (c *coordinator) changeView(p *process, a chain.AskChange) chain.Outcome {
 		n.exists, n.view = true, chain.Recorded{View: a.View, Version: a.From + 1}
 	})
 	c.w.stats.Views++
+	c.w.faults.viewChanged(a.View)
 	c.w.story.mix(5, uint64(a.View.Epoch))
 	if c.w.story.on {
 		c.w.tell("coordinator: %v sets view %s", p, c.w.showView(a.View))

@@ -9,6 +9,7 @@ import (
 // faults lets things go wrong, each kind at random times with the mean that the options say.
 type faults struct {
 	w       *world
+	hunting int         // heads still to be killed, each soon after it took over
 	brought chain.Epoch // epoch of the last dead view for which a newcomer was started
 }
 
@@ -26,6 +27,7 @@ func (f *faults) begin() {
 	f.every(w.Leave, f.leave)
 	f.every(w.ClientDeath, f.clientDeath)
 	f.every(w.Massacre, f.massacre)
+	f.every(w.Hunt, f.hunt)
 }
 
 // every repeats a fault until the run is healed.
@@ -91,6 +93,32 @@ func (f *faults) massacre() {
 			}
 		})
 	}
+}
+
+// hunt kills the head, and one or two of its heirs in the middle of taking over.
+func (f *faults) hunt() {
+	f.w.stats.Hunts++
+	f.hunting = 1 + f.w.rng.IntN(2)
+	f.killHead(f.w.coord.now().view.View)
+}
+
+// viewChanged lets a hunt go on.
+func (f *faults) viewChanged(v chain.View) {
+	if f.hunting == 0 || f.w.healed {
+		return
+	}
+	f.hunting--
+	f.w.after(f.w.soon(2*f.w.Coord.Max+4*f.w.Delay.Max), func() { f.killHead(v) })
+}
+
+func (f *faults) killHead(v chain.View) {
+	p := f.w.check.processes[v.Head().MemberID]
+	if p == nil || p.dead || f.w.healed || f.spared(p) {
+		f.hunting = 0
+		return
+	}
+	p.srv.crash()
+	f.revive(p.srv, f.w.soon(f.w.Down))
 }
 
 func (f *faults) pause() {

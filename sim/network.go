@@ -218,10 +218,20 @@ func (n *network) died(p *process) {
 	}
 }
 
-// breakSome ends a random connection.
+// breakSome ends a random connection: often one to the learner, who has the most to lose.
 func (n *network) breakSome() {
-	if len(n.conns) > 0 {
-		n.breakConn(n.conns[n.w.rng.IntN(len(n.conns))], n.w.between(n.w.Delay))
+	conns := n.conns
+	if n.w.chance(0.4) {
+		learner := n.w.coord.now().view.Learner.MemberID
+		conns = nil
+		for _, c := range n.conns {
+			if c.to.id == learner {
+				conns = append(conns, c)
+			}
+		}
+	}
+	if len(conns) > 0 {
+		n.breakConn(conns[n.w.rng.IntN(len(conns))], n.w.between(n.w.Delay))
 	}
 }
 

@@ -39,6 +39,7 @@ type Options struct {
 	Think      time.Duration // between two operations of a client, on average
 	Disk       Range         // of an fsync
 	Probe      Range
+	Async      float64 // share of plain clients' puts whose number is the answer
 	Big        float64 // share of values that are large
 	Reader     Range   // between reading a value and checking the lease
 	SlowReader float64 // readers that are starved for several T there
@@ -53,7 +54,7 @@ type Options struct {
 	WatchLost     float64
 
 	// Faults, mean times between two.
-	Crash, Pause, Break, Block, Partition, Outage, CoordCut, Expire, Leave, ClientDeath, Massacre time.Duration
+	Crash, Pause, Break, Block, Partition, Outage, CoordCut, Expire, Leave, ClientDeath, Massacre, Hunt time.Duration
 
 	Down    time.Duration // how long a server stays down, on average
 	Paused  time.Duration // how long a pause lasts
@@ -104,6 +105,7 @@ func Draw(seed uint64) Options {
 	if chance(0.3) {
 		o.Linger = rng.Float64()
 	}
+	o.Async = []float64{0.2, 0.2, 0.9}[rng.IntN(3)]
 	if chance(0.2) {
 		o.Big = 0.3
 	}
@@ -154,6 +156,7 @@ func (o *Options) faults() []fault {
 		{"leave", 0.3, &o.Leave},
 		{"client death", 0.3, &o.ClientDeath},
 		{"massacre", 0.15, &o.Massacre},
+		{"hunt", 0.3, &o.Hunt},
 	}
 }
 

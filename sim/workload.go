@@ -48,9 +48,9 @@ func (c *client) invent() *op {
 		o.kind, o.keys = opClear, nil
 	default:
 		o.kind = opPut
-		if !c.sessions {
-			o.kind = opNumbered
-		}
+	}
+	if o.kind == opPut && !c.sessions && w.chance(w.Async) {
+		o.kind = opNumbered
 	}
 	return o
 }
