@@ -231,6 +231,7 @@ func (f *faults) heal() {
 	w.coord.down = 0
 	w.net.heal()
 	w.Coord.Rare, w.Delay.Rare, w.Disk.Rare = 0, 0, 0
+	w.Patience = max(w.Patience, 20*w.Timeout) // else several slow reads in a row might never end
 	everybody := w.chance(0.5)
 	for _, s := range w.servers {
 		s.cut = false
