@@ -14,7 +14,7 @@ import (
 // TestScripts plays the stories in testdata. `go test -run TestScripts -rewrite ./chain` writes down what happens now: read what has
 // changed before you keep it. The commands:
 //
-//	config [timeout=1s] [durable=(1,2)] [target=3] [leases=off] [retain=BYTES] [chunk=BYTES] [memory=BYTES] [disks=held]
+//	config [timeout=1s] [durable=(1,2)] [target=3] [leases=off] [retain=BYTES] [chunk=BYTES] [memory=BYTES] [disks=held] [boot=on]
 //	start N [abandon=EPOCH]    crash N    pause N    resume N    leave N    sync N
 //	view epoch=1 members=(1,2) [learner=3] [at=(1,2)]   the view is this, and those servers (all) read it
 //	put N key=x value=a [numbered] [session=S number=1 below=1]    clear N    open N    cancel N id=1
@@ -24,7 +24,7 @@ import (
 //	coordinator down | up | cut=(2,3) | watches=off | expire | unregister=(1) | wipe | rewind | forward |
 //		hold=(change,heartbeat,...)
 //	answer N KIND won|lost|missing|unknown|landed|early    land N KIND
-//	status [N...]    log N    network    registrations
+//	status [N...]    log N    network    registrations    forget session=S
 //
 // Each takes quiet: print neither messages nor commits.
 func TestScripts(t *testing.T) {
@@ -141,6 +141,10 @@ func (c *cluster) command(d *directive) string {
 		c.coord.decide(d.number(0), d.word(1), d.word(2))
 	case "land":
 		c.coord.land(d.number(0), d.word(1))
+	case "forget":
+		for _, s := range c.servers {
+			delete(s.table.Sessions, SessionID(d.value("session")))
+		}
 	case "status":
 		var only []int
 		for i := range d.d.CmdArgs {
@@ -169,6 +173,9 @@ func (c *cluster) config(d *directive) {
 	c.cfg.Target = int(d.value("target"))
 	c.cfg.NoLeases = d.text("leases") == "off"
 	c.cfg.RetainedLog = d.value("retain")
+	if d.text("boot") == "on" {
+		c.cfg.Boot = "one machine"
+	}
 	c.cfg.MaxMemory = int64(d.value("memory"))
 	if n := d.value("chunk"); n > 0 {
 		c.chunkBytes = int(n)

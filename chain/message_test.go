@@ -1,0 +1,124 @@
+package chain
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// mail is a message from one member of the present view to another.
+func (c *cluster) mail(from, to int, m Message) Envelope {
+	v := c.coord.view
+	return Envelope{Chain: v.Chain, Epoch: v.Epoch, From: c.servers[from].r.self.MemberID, To: c.servers[to].r.self.MemberID, Message: m}
+}
+
+// design.md, section 3, point 2: a successor takes an Append only if the entry before is its last, by seq and epoch; if it cannot use
+// an Append it closes the link.
+func TestAppendTakesOnlyWhatFollows(t *testing.T) {
+	for name, change := range map[string]func(*Append){
+		"a gap":                    func(m *Append) { m.Prev.Seq++; m.Entries[0].Seq++ },
+		"one that it has":          func(m *Append) { m.Prev.Seq--; m.Entries[0].Seq-- },
+		"another log":              func(m *Append) { m.Prev.Epoch++; m.Entries[0].Epoch++ },
+		"seqs that do not rise":    func(m *Append) { m.Entries = append(m.Entries, m.Entries[0]) },
+		"a seq not above the last": func(m *Append) { m.Entries[0].Seq = m.Prev.Seq },
+		"epochs that go back":      func(m *Append) { m.Entries[0].Epoch = 0 },
+	} {
+		c := chainOf(t, 2)
+		r := c.servers[2].r
+		last := r.log.last()
+		m := Append{Link: r.up.link, Prev: last, Entries: []Entry{{Seq: last.Seq + 1, Epoch: last.Epoch, Kind: KindBarrier}}, Stable: last.Seq + 1}
+		change(&m)
+		r.Step(c.now, Received{c.mail(1, 2, m)})
+		if got := r.log.last(); got != last {
+			t.Errorf("%s: taken, the log ends at %v and not %v", name, got, last)
+		}
+		if out := r.Ready(); len(out.Close) != 1 || r.committed > last.Seq {
+			t.Errorf("%s: closed %v, committed %d", name, out.Close, r.committed)
+		}
+	}
+}
+
+// design.md, section 3: messages of an older link of the same epoch are dropped: what is on the newer one may contradict them.
+func TestMessagesOfOldLinksAreDropped(t *testing.T) {
+	c := chainOf(t, 3)
+	r := c.servers[2].r
+	last := r.log.last()
+	next := Entry{Seq: last.Seq + 1, Epoch: last.Epoch, Kind: KindBarrier}
+	for _, env := range []Envelope{
+		c.mail(1, 2, Append{Link: r.up.link - 1, Prev: last, Entries: []Entry{next}, Stable: next.Seq}),
+		c.mail(1, 2, Hello{Link: r.up.link - 1}),
+		c.mail(3, 2, Welcome{Link: r.down.link - 1}),
+		c.mail(3, 2, Ack{Link: r.down.link - 1, Committed: next.Seq, Durable: next.Seq, Received: next.Seq}),
+		// And those of whom the view does not make our neighbour.
+		c.mail(3, 2, Append{Link: r.up.link, Prev: last, Entries: []Entry{next}, Stable: next.Seq}),
+		c.mail(1, 2, Ack{Link: r.down.link, Committed: next.Seq, Durable: next.Seq}),
+		c.mail(3, 2, Hello{Link: r.up.link + 1}),
+		c.mail(1, 2, Welcome{Link: r.down.link}),
+	} {
+		up, down := r.up, r.down
+		r.Step(c.now, Received{env})
+		if r.log.last() != last || r.up != up || r.down != down {
+			t.Errorf("%s is not dropped: %+v %+v, last %v", c.show(env), r.up, r.down, r.log.last())
+		}
+		if out := r.Ready(); !out.Empty() {
+			t.Errorf("%s is answered: %+v", c.show(env), out)
+		}
+	}
+}
+
+// Nothing that comes from a neighbour, however wrong, ends the process.
+func TestWrongMessagesDoNotPanic(t *testing.T) {
+	for seed := range uint64(300) {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 3))
+			c := chainOf(t, 2)
+			c.cfg.RetainedLog = 1
+			c.at(3).start()
+			for range rng.IntN(6) {
+				c.tick(50*time.Millisecond, rng.IntN(2) == 0)
+			}
+			for range 60 {
+				from, to := 1+rng.IntN(3), 1+rng.IntN(3)
+				r := c.servers[to].r
+				seq := func() Seq { return max(r.log.last().Seq, 3) + Seq(rng.IntN(6)) - 3 }
+				at := func() Position { return Position{seq(), r.view.Epoch - Epoch(rng.IntN(2))} }
+				entries := make([]Entry, rng.IntN(3))
+				for i := range entries {
+					entries[i] = Entry{Seq: seq(), Epoch: at().Epoch, Kind: Kind(1 + rng.IntN(4)), Command: []byte("put x y")}
+				}
+				link := []uint64{r.up.link, r.down.link, 0, 1 << 63}[rng.IntN(4)]
+				huge := []uint64{0, 1, 2, 1<<64 - 1}[rng.IntN(4)]
+				env := c.mail(from, to, []Message{
+					Hello{link},
+					Welcome{link, at(), huge, huge},
+					Append{link, at(), entries, seq(), seq()},
+					Append{link, r.log.last(), entries, seq(), seq()},
+					Ack{link, seq(), seq(), seq()},
+					Ack{link, Seq(huge), Seq(huge), Seq(huge)},
+					Snapshot{link, huge, at(), huge, []byte("{"), rng.IntN(2) == 0},
+					SnapshotAck{link, huge, huge},
+					Propose{huge, huge, []Proposal{{Kind: KindCommand, Command: []byte("put x y"), WantSeq: true}}},
+					Proposed{huge, huge, seq(), Refusal(rng.IntN(5))},
+					Barrier{huge},
+					Ping{rng.IntN(2) == 0},
+					Stale{Epoch(huge)},
+				}[rng.IntN(13)])
+				// Only the replica: what a table would make of such entries is not what this is about.
+				r.Step(c.now, Received{env})
+				out := r.Ready()
+				if n := len(out.Apply); n > 0 {
+					r.Step(c.now, Applied{Through: out.Apply[n-1].Entry.Seq})
+				}
+				for _, m := range out.Restore {
+					if m.Last {
+						r.Step(c.now, Restored{Transfer: m.Transfer, Err: fmt.Errorf("cannot be read")})
+					}
+				}
+				if out.Read != 0 {
+					r.Step(c.now, Chunk{Transfer: out.Read, Data: []byte("x"), Last: rng.IntN(2) == 0})
+				}
+			}
+		})
+	}
+}
