@@ -11,6 +11,7 @@ const turn = 50 * time.Millisecond
 
 // change is a change of the view that we have asked for, or may.
 type change struct {
+	due       bool // something has happened that may be a reason to
 	create    bool // there is no view: make one
 	inFlight  bool
 	view      Recorded // asked for; Version is that of the record it replaces
@@ -25,6 +26,10 @@ func (r *Replica) flushCoordinator() {
 	r.flushRegistration()
 	r.flushReads()
 	r.flushLeave()
+	if !r.change.due {
+		return
+	}
+	r.change.due = false
 	if r.change.inFlight || r.now < r.change.notBefore || !r.reg.reachable(r) || r.lost.since != 0 {
 		return
 	}

@@ -1,5 +1,8 @@
 package chain
 
+// maxHashes is how much room is kept for the hashes of a command's keys.
+const maxHashes = 1024
+
 // touch raises the slots of a read for an entry, before anybody else can learn of it (design.md, section 4).
 func (r *Replica) touch(e *Entry) {
 	switch {
@@ -8,9 +11,11 @@ func (r *Replica) touch(e *Entry) {
 	case r.cfg.Touches == nil:
 		r.gate.raise(e.Seq, nil, true)
 	default:
-		var room [8]uint64
-		hashes, all := r.cfg.Touches(e.Command, room[:0])
+		hashes, all := r.cfg.Touches(e.Command, r.hashes[:0])
 		r.gate.raise(e.Seq, hashes, all)
+		if r.hashes = hashes; cap(hashes) > maxHashes {
+			r.hashes = nil
+		}
 	}
 }
 
@@ -77,11 +82,12 @@ func (r *Replica) flushApply() {
 	}
 	from, to := r.log.after(r.applying), r.log.after(r.committed)
 	to = min(to, from+maxApplyEntries)
+	r.out.Apply = make([]Apply, 0, to-from)
 	for i := from; i < to; i++ {
-		e := &r.log.entries[i]
+		e := r.log.at(i)
 		r.out.Apply = append(r.out.Apply, Apply{Entry: *e, ID: r.waiting(e)})
 	}
-	r.applying = r.log.entries[to-1].Seq
+	r.applying = r.log.at(to - 1).Seq
 }
 
 // tableApplied raises applied, after the last effect of its entries.

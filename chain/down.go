@@ -1,9 +1,6 @@
 package chain
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 const (
 	// appendBytes is about the most that one Append carries.
@@ -69,12 +66,12 @@ func (r *Replica) flushDown() {
 	for d.sent.Seq < r.log.last().Seq && r.log.bytesAfter(d.received)-r.log.bytesAfter(d.sent.Seq) < downWindowBytes {
 		from := r.log.after(d.sent.Seq)
 		upto, size := from, 0
-		for upto < len(r.log.entries) && (upto == from || size < appendBytes) {
-			size += r.log.entries[upto].bytes()
+		for upto < r.log.count && (upto == from || size < appendBytes) {
+			size += r.log.at(upto).bytes()
 			upto++
 		}
-		r.tell(to, d.sent, slices.Clone(r.log.entries[from:upto]), stable)
-		d.sent = r.log.entries[upto-1].Position()
+		r.tell(to, d.sent, r.log.slice(from, upto), stable)
+		d.sent = r.log.at(upto - 1).Position()
 	}
 	if stable > d.stable || r.committed > d.committed && r.isTail() {
 		r.tell(to, d.sent, nil, stable)
@@ -117,6 +114,7 @@ func (r *Replica) ack(from MemberID, m Ack) {
 	if rec := min(m.Received, last); rec > d.received || min(m.Durable, last) > d.durable {
 		r.teach.progressAt = r.now
 	}
+	r.change.due = r.change.due || r.isTail() // the learner may be level
 	d.acked = true
 	d.received = max(d.received, min(m.Received, last))
 	d.durable = max(d.durable, min(m.Durable, last))

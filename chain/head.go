@@ -33,8 +33,8 @@ func (r *Replica) takeOver(old View) {
 	h := &r.head
 	h.growth, h.growing = nil, 0
 	last := r.log.last().Seq
-	for i := r.log.after(r.applied); i < len(r.log.entries); i++ {
-		h.grow(r.log.entries[i].Seq, r.growthOf(r.log.entries[i].Command))
+	for i := r.log.after(r.applied); i < r.log.count; i++ {
+		h.grow(r.log.at(i).Seq, r.growthOf(r.log.at(i).Command))
 	}
 	if old.Chain != r.view.Chain && r.view.Chain == r.cfg.NewChain {
 		h.takeover, h.ready = 0, true // we made this chain just now: nobody has numbered anything in it
@@ -64,7 +64,7 @@ func (r *Replica) headCommitted() {
 // room tells whether the head may number another entry: it has taken over, stays, and its window is not full.
 func (r *Replica) room() bool {
 	return r.isHead() && r.head.ready && !r.leave.wanted && r.lost.since == 0 &&
-		len(r.log.entries)-r.log.after(r.committed) < MaxUncommitted &&
+		r.log.count-r.log.after(r.committed) < MaxUncommitted &&
 		r.log.bytesAfter(r.committed) < MaxUncommittedBytes
 }
 

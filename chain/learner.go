@@ -90,7 +90,7 @@ func (r *Replica) restored(in Restored) {
 	raise(&r.gate.applied, uint64(s.base.Seq))
 	r.durable = s.base.Seq // the table itself is durable before it is whole
 	if r.cfg.Self.Durable {
-		r.out.Append = append(r.out.Append, s.log.entries...)
+		r.out.Append = append(r.out.Append, s.log.slice(0, s.log.count)...)
 	} else {
 		r.durable = s.log.last().Seq
 	}

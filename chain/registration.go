@@ -69,7 +69,7 @@ func (r *Replica) newIncarnation() {
 	r.down.restart(r)
 	r.endTransfer()
 	r.teach = teacher{transfers: r.teach.transfers, arrived: r.teach.arrived}
-	r.change = change{deleting: r.change.deleting, deletes: r.change.deletes}
+	r.change = change{due: true, deleting: r.change.deleting, deletes: r.change.deletes}
 	r.restartBarrier()
 }
 

@@ -29,8 +29,9 @@ type Replica struct {
 	committed Seq
 	applying  Seq // handed out in Ready.Apply
 	applied   Seq
-	durable   Seq   // our own log is durable up to here
-	bytes     int64 // size of the table
+	durable   Seq      // our own log is durable up to here
+	bytes     int64    // size of the table
+	hashes    []uint64 // room for those of one command's keys
 
 	up    upstream   // from our predecessor
 	down  downstream // to our successor
@@ -89,6 +90,11 @@ func (r *Replica) recover(rec *Recovered) {
 func (r *Replica) Step(now Time, in Input) {
 	r.now = max(r.now, now)
 	r.watch.pass(r)
+	switch in.(type) {
+	case Received, Request, ReadBarrier, Applied: // frequent, and no reason to change the view
+	default:
+		r.change.due = true
+	}
 	switch in := in.(type) {
 	case Tick:
 		r.tick()
@@ -254,7 +260,7 @@ func (r *Replica) adopt(v Recorded, session uint64) {
 	r.down.restart(r)
 	r.teach.restart(r, old.View)
 	r.watch.adopted(r, session)
-	r.change = change{deleting: r.change.deleting, deletes: r.change.deletes}
+	r.change = change{due: true, deleting: r.change.deleting, deletes: r.change.deletes}
 	r.ping.restart(r)
 	r.probe = probes{}
 	r.head.reset()

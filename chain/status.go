@@ -114,14 +114,15 @@ func (r *Replica) Check() error {
 		return fmt.Errorf("chain: cursor %d in a queue of %d", r.req.cursor, len(r.req.queue))
 	case r.req.underWay < 0 || r.head.growing < 0:
 		return fmt.Errorf("chain: %d bytes under way, %d growing", r.req.underWay, r.head.growing)
-	case r.isHead() && len(r.log.entries)-r.log.after(r.committed) > MaxUncommitted:
+	case r.isHead() && r.log.count-r.log.after(r.committed) > MaxUncommitted:
 		return fmt.Errorf("chain: window of the head overrun")
 	}
 	return nil
 }
 
-// Log is the entries above seq that are still in memory. They are shared: do not change them. For tests.
-func (r *Replica) Log(after Seq) []Entry { return r.log.entries[r.log.after(after):] }
+// Log is the entries above seq that are still in memory. Their slices are shared: do not change
+// them. For tests.
+func (r *Replica) Log(after Seq) []Entry { return r.log.slice(r.log.after(after), r.log.count) }
 
 // Base is the position behind which Log begins. For tests.
 func (r *Replica) Base() Position { return r.log.base }

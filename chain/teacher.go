@@ -164,8 +164,8 @@ func (r *Replica) slowed(limit Seq) Seq {
 		return limit
 	}
 	upto := r.committed
-	for i := r.log.after(upto); i < len(r.log.entries) && r.log.entries[i].Seq <= limit; i++ {
-		e := &r.log.entries[i]
+	for i := r.log.after(upto); i < r.log.count && r.log.at(i).Seq <= limit; i++ {
+		e := r.log.at(i)
 		if uint64(e.bytes()) > x.credit {
 			break
 		}

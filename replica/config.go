@@ -46,6 +46,6 @@ func (c *Config) complete() error {
 		c.Pause = func() {}
 	}
 	c.Chain.Touches, c.Chain.Growth = table.Touches, table.Growth
-	c.Chain.Encode = func(e *chain.Entry) []byte { return table.AppendEntry(nil, e) }
+	c.Chain.Encode = func(e *chain.Entry) []byte { return table.AppendEntry(make([]byte, 0, len(e.Command)+64), e) }
 	return nil
 }

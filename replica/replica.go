@@ -42,6 +42,7 @@ type Replica struct {
 	err error // why the replica halted; set before done closes
 
 	// Of the loop alone.
+	now      chain.Time // when this turn began
 	calls    map[uint64]pending
 	nextID   uint64
 	snapshot *table.Snapshot // being sent to a learner
@@ -144,6 +145,7 @@ func (r *Replica) run() {
 	defer r.end()
 	ticker := time.NewTicker(min(max(r.config.Chain.SessionTimeout/100, time.Millisecond), 50*time.Millisecond))
 	defer ticker.Stop()
+	r.wake()
 	r.step(chain.Tick{})
 	for r.err == nil {
 		r.carryOut()
@@ -153,16 +155,16 @@ func (r *Replica) run() {
 		}
 		select {
 		case in := <-r.inputs:
-			r.config.Pause()
+			r.wake()
 			r.step(in)
 		case b := <-batches:
-			r.config.Pause()
+			r.wake()
 			r.begin(b)
 		case b := <-r.cancels:
-			r.config.Pause()
+			r.wake()
 			r.cancel(b)
 		case <-ticker.C:
-			r.config.Pause()
+			r.wake()
 			r.step(chain.Tick{})
 			r.publish()
 		case <-r.ctx.Done():
@@ -190,7 +192,13 @@ func (r *Replica) drain() {
 	}
 }
 
-func (r *Replica) step(in chain.Input) { r.core.Step(r.config.Clock(), in) }
+// wake begins a turn. The time is read once for all that it does: a system call would cost more than many an input.
+func (r *Replica) wake() {
+	r.config.Pause()
+	r.now = r.config.Clock()
+}
+
+func (r *Replica) step(in chain.Input) { r.core.Step(r.now, in) }
 
 // end fails what is still waiting.
 func (r *Replica) end() {

@@ -22,13 +22,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // cluster is servers in one process, joined by an in-memory network.
 type cluster struct {
-	t     *testing.T
+	t     testing.TB
 	store *local.Store
 	net   *link.Memory
 	next  int
 }
 
-func newCluster(t *testing.T) *cluster {
+func newCluster(t testing.TB) *cluster {
 	return &cluster{t: t, store: local.NewStore(), net: link.NewMemory()}
 }
 
@@ -66,7 +66,7 @@ func (c *cluster) start() *replica.Replica {
 }
 
 // await waits until the condition holds for a replica's status.
-func await(t *testing.T, r *replica.Replica, what string, ok func(replica.Status) bool) {
+func await(t testing.TB, r *replica.Replica, what string, ok func(replica.Status) bool) {
 	t.Helper()
 	deadline, tick := time.After(10*time.Second), time.NewTicker(time.Millisecond)
 	defer tick.Stop()
