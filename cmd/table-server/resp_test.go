@@ -73,6 +73,16 @@ func (c *respClient) do(words ...string) (string, error) {
 	return "", fmt.Errorf("answer %q", line)
 }
 
+// insist is do, again and again while the server is not in its chain.
+func (c *respClient) insist(words ...string) (answer string, err error) {
+	for end := time.Now().Add(patience); ; {
+		answer, err = c.do(words...)
+		if err == nil || !strings.Contains(err.Error(), "LOADING") || time.Now().After(end) {
+			return answer, err
+		}
+	}
+}
+
 func (c *respClient) must(t *testing.T, want string, words ...string) {
 	t.Helper()
 	if got, err := c.do(words...); err != nil || got != want {
