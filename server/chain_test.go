@@ -46,6 +46,12 @@ func (m *member) port() string {
 // change, if not nil, may change their configuration.
 func startChain(t *testing.T, n int, change func(*server.Config)) []*member {
 	t.Helper()
+	return startServers(t, n, n, change)
+}
+
+// startServers is startChain with n servers, of which the first so many make the chain; the others stay outside.
+func startServers(t *testing.T, n, length int, change func(*server.Config)) []*member {
+	t.Helper()
 	store := local.NewStore()
 	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	var members []*member
@@ -65,7 +71,7 @@ func startChain(t *testing.T, n int, change func(*server.Config)) []*member {
 		r, err := replica.Start(replica.Config{
 			Chain: chain.Config{
 				Self:           chain.Member{MemberID: chain.MemberID{Node: chain.NodeID(rand.Uint64())}, Address: address},
-				SessionTimeout: 2 * time.Second, NewChain: chain.ID(rand.Uint64()),
+				SessionTimeout: 2 * time.Second, NewChain: chain.ID(rand.Uint64()), Target: length,
 			},
 			Table: table.Config{Seed: rand.Uint64()}, Coordinator: local.NewClient(store, local.Faults{}), Links: links, Logger: logger,
 		})
@@ -97,10 +103,13 @@ func startChain(t *testing.T, n int, change func(*server.Config)) []*member {
 			}
 		})
 		members = append(members, &member{r, s, address})
+		if len(members) <= length {
+			waitFor(t, "it to be a member", r.Serving)
+		}
 	}
 	waitFor(t, "all to be members", func() bool {
-		for _, m := range members {
-			if s := m.Status(); !m.Serving() || len(s.View.Members) != n {
+		for i, m := range members {
+			if s := m.Status(); m.Serving() != (i < length) || len(s.View.Members) != length {
 				return false
 			}
 		}

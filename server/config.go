@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net"
@@ -30,6 +31,8 @@ type Config struct {
 	MaxClients int
 	// RequestTimeout is how long a client's request may wait for the chain. Zero is 5 s.
 	RequestTimeout time.Duration
+	// Dial connects to another server, to pass clients on. Nil: TCP.
+	Dial func(ctx context.Context, address string) (net.Conn, error)
 	// Hosts are the names, beside IP addresses and localhost, under which HTTP may be asked.
 	Hosts []string
 	// Version of Chaintable, for INFO and /status. Empty is "devel".
@@ -61,6 +64,11 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Version == "" {
 		c.Version = "devel"
+	}
+	if c.Dial == nil {
+		c.Dial = func(ctx context.Context, address string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", address)
+		}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -17,6 +17,7 @@ const (
 	seed                     // server/wire
 	redis                    // server/resp
 	links                    // another server
+	relayed                  // a client, through another server
 	http1                    // server/web
 	tls                      // a TLS handshake
 	http2                    // HTTP/2 with prior knowledge, as gRPC begins
@@ -51,12 +52,15 @@ func decide(first []byte) protocol {
 	case tlsByte:
 		return tls
 	case linkMagic[0]:
-		if n := min(len(first), len(linkMagic)); string(first[:n]) != linkMagic[:n] {
-			return garbage
-		} else if n == len(linkMagic) {
+		switch n := min(len(first), len(linkMagic)); {
+		case string(first[:n]) == linkMagic[:n] && n == len(linkMagic):
 			return links
+		case string(first[:n]) == relayMagic[:n] && n == len(relayMagic):
+			return relayed
+		case n < len(linkMagic) && string(first[:n]) == linkMagic[:n]:
+			return unknown
 		}
-		return unknown
+		return garbage
 	}
 	return decideLine(first)
 }
@@ -91,7 +95,7 @@ func decideLine(first []byte) protocol {
 // isControl tells what is not in a printable line. Bytes that are no UTF-8 are looked at when the line is whole.
 func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7F }
 
-// detect reads until it is clear what the connection speaks. Of a link exactly the magic is read, of others first is what was read
+// detect reads until it is clear what the connection speaks. Of other servers exactly the magic is read, of others first is what was read
 // beyond nothing. The first byte may take its time.
 func detect(conn net.Conn) (p protocol, first []byte, err error) {
 	first = make([]byte, 1)

@@ -174,9 +174,15 @@ func (s *Server) serve(conn net.Conn, place *list.Element) {
 	if err != nil {
 		return
 	}
+	isRelayed := p == relayed
+	if isRelayed {
+		if p, first, err = detect(conn); err != nil {
+			return
+		}
+	}
 	switch p {
 	case redis, seed:
-		s.serveClient(conn, first, p)
+		s.serveClient(conn, first, p, isRelayed)
 	case links:
 		if s.config.Links == nil {
 			return
@@ -196,13 +202,16 @@ func (s *Server) serve(conn net.Conn, place *list.Element) {
 }
 
 // serveClient serves a client, or says that there are too many.
-func (s *Server) serveClient(conn net.Conn, first []byte, p protocol) {
+func (s *Server) serveClient(conn net.Conn, first []byte, p protocol, isRelayed bool) {
 	if s.clients.Add(1) > int64(s.config.MaxClients) {
 		s.clients.Add(-1)
 		s.refuse(conn, first, p)
 		return
 	}
 	defer s.clients.Add(-1)
+	if to := s.relayTo(); to != "" && !isRelayed && s.relay(conn, first, to) {
+		return
+	}
 	if p == seed {
 		s.wire.Serve(s.ctx, conn, first)
 	} else {

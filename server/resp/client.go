@@ -119,14 +119,26 @@ func (c *client) requests(ctx context.Context) error {
 			c.conn.Release()
 			return nil
 		}
-		if len(c.w.buf) >= flushBytes || c.conn.Unread() > 0 {
-			c.w.flush()
-			if err := c.conn.Pace(); err != nil {
-				return err
-			}
+		if c.conn.Unread() > 0 {
+			c.conn.Shrink() // it may be long until there is more to do
 		}
+		c.pace()
 	}
 	return nil
+}
+
+// pace sends replies when they are many or the client is behind, and then waits for it, as stream.Conn.Pace does.
+func (c *client) pace() {
+	if len(c.w.buf) < flushBytes && c.conn.Unread() == 0 {
+		return
+	}
+	c.w.flush()
+	if c.conn.Unread() > 0 {
+		c.w.rest()
+	}
+	if err := c.conn.Pace(); c.w.err == nil {
+		c.w.err = err
+	}
 }
 
 // fail tells the client of a breach of the protocol or of a limit, if that is what err is, and returns err.

@@ -161,7 +161,7 @@ func listKeys(snapshot *table.Snapshot, pattern []byte) (pieces [][]byte, n int,
 		n++
 		w.number('$', int64(len(key)))
 		w.buf = append(append(w.buf, key...), '\r', '\n')
-		if len(w.buf) >= 2*sharedBytes {
+		if len(w.buf) >= 2*sharedBytes { // long enough not to be copied again
 			pieces = append(pieces, w.buf)
 			w.buf = make([]byte, 0, cap(w.buf))
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 // flushBytes is how much a writer gathers before it passes it on.
-const flushBytes = 64 << 10
+const flushBytes = 8 << 10
 
 // keptBytes is how large a writer's buffer may stay between requests.
 const keptBytes = 4 << 10
@@ -32,7 +32,7 @@ func (w *writer) flush() {
 	if w.err == nil {
 		_, w.err = w.conn.Write(w.buf)
 	}
-	if w.buf = w.buf[:0]; cap(w.buf) > 2*flushBytes {
+	if w.buf = w.buf[:0]; cap(w.buf) > 4*flushBytes {
 		w.buf = nil
 	}
 }

@@ -96,6 +96,7 @@ func mget(c *client, ctx context.Context, args [][]byte) {
 	c.w.array(len(values))
 	for _, v := range values {
 		c.w.value(v)
+		c.pace()
 	}
 }
 

@@ -63,7 +63,7 @@ func (in *input) replace(buf []byte, chunk *[chunkBytes]byte, taken int) {
 	in.buf, in.r, in.w, in.chunk, in.taken = buf, 0, n, chunk, taken
 }
 
-// Bytes is what came and is not consumed. It is valid until the next Fill, Release or Close.
+// Bytes is what came and is not consumed. It is valid until the next Fill, Release, Shrink or Close.
 func (c *Conn) Bytes() []byte { return c.in.buf[c.in.r:c.in.w] }
 
 // Discard consumes n of Bytes.
@@ -75,6 +75,9 @@ func (c *Conn) Release() {
 		c.in.park()
 	}
 }
+
+// Shrink gives up what the input's buffer has beyond Bytes, which move.
+func (c *Conn) Shrink() { c.in.park() }
 
 // Fill waits until there are more Bytes. It returns io.EOF when the peer has ended, ErrInput when there is no memory
 // for more, and what the connection returns otherwise, a deadline included.

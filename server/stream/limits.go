@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"math"
 	"sync/atomic"
 	"time"
 )
@@ -18,28 +17,38 @@ const (
 	stallTimeout = 60 * time.Second
 
 	// chunkBytes is the size of the buffer that a connection reads into, from a pool, while there is input.
-	chunkBytes = 64 << 10
+	chunkBytes = 16 << 10
 
 	// softUnread is how much may be queued for a client that does read: above it the producer waits for it.
 	softUnread = 1 << 20
+
+	// admitInterval is how often a connection that may not queue more asks again.
+	admitInterval = 250 * time.Millisecond
 
 	// paceTimeout is how long the queue must have stood still before its client counts as not reading.
 	paceTimeout = 20 * time.Millisecond
 )
 
-// Limits are shared by all connections of a server.
+// sharedUnread is how many bytes all connections together may queue before they have to wait for their clients to
+// read, but for one at a time.
+const sharedUnread = 8 << 20
+
+// Limits are shared by all connections of a server. The zero Limits take no input.
 type Limits struct {
-	Input   *Quota
-	waiting atomic.Int64 // connections whose output is queued
+	Input  *Quota
+	unread atomic.Int64         // bytes queued at all connections
+	large  atomic.Pointer[Conn] // the one that may queue up to MaxUnread; nil for none
 }
 
 // NewLimits makes the limits of design.md.
 func NewLimits() *Limits { return &Limits{Input: NewQuota(MaxInput)} }
 
-// share is how many bytes a connection may queue now without being made to wait. A lone connection has MaxUnread; n of
-// them have so much less that together they have MaxUnread/sqrt(n): a thousand clients that never read hold 8 MiB, and
-// whatever the order in which they came at most 2.7 times MaxUnread.
-func (l *Limits) share() int {
-	n := float64(max(1, l.waiting.Load()))
-	return max(int(MaxUnread/math.Pow(n, 1.5)), 4<<10)
+// admit tells whether c may queue more. While all together have little queued, everybody may; beyond that one connection at
+// a time, until it has none queued. So a thousand clients that never read cost little, and one that reads only when it
+// has sent all it wants to is served all the same; several of these one after the other.
+func (l *Limits) admit(c *Conn) bool {
+	return l.unread.Load() <= sharedUnread || l.large.Load() == c || l.large.CompareAndSwap(nil, c)
 }
+
+// drained takes back what admit gave.
+func (l *Limits) drained(c *Conn) { l.large.CompareAndSwap(c, nil) }

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"errors"
+	"net"
 	"os"
 	"time"
 )
@@ -21,6 +22,9 @@ func (c *Conn) write(p []byte, clone bool) error {
 	if c.out.err != nil {
 		return c.out.err
 	}
+	if c.out.closed {
+		return net.ErrClosed
+	}
 	idle := c.out.queue == nil
 	if idle {
 		n, err := c.writeNow(p)
@@ -38,9 +42,9 @@ func (c *Conn) write(p []byte, clone bool) error {
 	}
 	c.out.queue = append(c.out.queue, p)
 	c.out.bytes += len(p)
-	if idle && !c.out.closed {
+	c.limits.unread.Add(int64(len(p)))
+	if idle {
 		c.out.progress = time.Now()
-		c.limits.waiting.Add(1)
 		c.drain.Add(1)
 		go c.drainQueue()
 	}
@@ -50,7 +54,6 @@ func (c *Conn) write(p []byte, clone bool) error {
 // drainQueue writes the queue until it is empty, or the client has taken nothing for stallTimeout.
 func (c *Conn) drainQueue() {
 	defer c.drain.Done()
-	defer c.limits.waiting.Add(-1)
 	c.out.Lock()
 	defer c.out.Unlock()
 	for c.out.err == nil && len(c.out.queue) > 0 {
@@ -68,6 +71,8 @@ func (c *Conn) drainQueue() {
 	if c.out.err == nil {
 		c.out.err = c.Conn.SetWriteDeadline(time.Time{})
 	}
+	c.limits.unread.Add(int64(-c.out.bytes))
+	c.limits.drained(c)
 	c.out.queue, c.out.bytes = nil, 0
 	if c.out.err != nil {
 		_ = c.Conn.Close() // the owner, waiting for input, is to know
@@ -88,6 +93,7 @@ func (c *Conn) took(n int) {
 		return
 	}
 	c.out.bytes -= n
+	c.limits.unread.Add(int64(-n))
 	c.out.progress = time.Now()
 	if c.out.queue[0] = c.out.queue[0][n:]; len(c.out.queue[0]) == 0 {
 		c.out.queue[0] = nil
@@ -105,7 +111,7 @@ func (c *Conn) signal() {
 
 // Pace is called between replies. It waits for a client that reads more slowly than replies are made, but not for one
 // that does not read at all, which perhaps waits until all its requests are taken: for that one replies are
-// buffered up to its share of MaxUnread. It returns ErrUnread when MaxUnread is reached.
+// queued as far as Limits admit. It returns ErrUnread when MaxUnread is reached.
 func (c *Conn) Pace() error {
 	for {
 		c.out.Lock()
@@ -115,13 +121,13 @@ func (c *Conn) Pace() error {
 		switch {
 		case err != nil:
 			return err
-		case bytes <= softUnread && bytes <= c.limits.share():
+		case bytes == 0:
 			return nil
 		case bytes >= MaxUnread:
 			return ErrUnread
-		case bytes > c.limits.share():
-			still = time.Second // its share may have grown meanwhile
-		case still <= 0:
+		case !c.limits.admit(c):
+			still = admitInterval
+		case bytes <= softUnread || still <= 0:
 			return nil
 		}
 		t := time.NewTimer(still)

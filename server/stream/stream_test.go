@@ -162,8 +162,8 @@ func TestLateReaderMissesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if c.Unread() == 0 || limits.waiting.Load() != 1 {
-		t.Fatalf("%d bytes are unread at %d connections: the test shows nothing", c.Unread(), limits.waiting.Load())
+	if n := c.Unread(); n == 0 || limits.unread.Load() != int64(n) {
+		t.Fatalf("%d bytes are unread, %d at all connections: the test shows nothing", n, limits.unread.Load())
 	}
 	got := make([]byte, len(want))
 	if _, err := io.ReadFull(client, got); err != nil {
@@ -173,8 +173,8 @@ func TestLateReaderMissesNothing(t *testing.T) {
 		t.Error("other bytes came than were written")
 	}
 	c.drain.Wait()
-	if c.Unread() != 0 || limits.waiting.Load() != 0 {
-		t.Errorf("%d bytes are unread at %d connections", c.Unread(), limits.waiting.Load())
+	if c.Unread() != 0 || limits.unread.Load() != 0 {
+		t.Errorf("%d bytes are unread, %d at all connections", c.Unread(), limits.unread.Load())
 	}
 	if _, err := c.Write([]byte("x")); err != nil {
 		t.Errorf("afterwards: %v", err)
@@ -265,21 +265,62 @@ func TestPaceWaitsForAReader(t *testing.T) {
 	})
 }
 
-// However many clients do not read, what they leave unread is bounded.
-func TestShares(t *testing.T) {
-	var l Limits
-	total := 0
-	for n := range int64(10_000) {
-		l.waiting.Store(n + 1)
-		total += l.share()
-		if n == 0 && l.share() != MaxUnread {
-			t.Errorf("a lone connection has %d", l.share())
+// However many clients do not read, what they leave unread is bounded; and one of them may leave as much as ever, and
+// when it has read, another.
+func TestUnreadIsBoundedForAllTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limits := NewLimits()
+		var producers sync.WaitGroup
+		var conns []*Conn
+		var clients []net.Conn
+		for range 100 {
+			server, client := net.Pipe()
+			c := New(server, nil, limits)
+			conns, clients = append(conns, c), append(clients, client)
+			producers.Go(func() {
+				for range 500 {
+					if _, err := c.Write(make([]byte, 8<<10)); err != nil {
+						return
+					}
+					if err := c.Pace(); err != nil {
+						return
+					}
+				}
+			})
 		}
-		if n+1 == 1000 && l.share() > 16<<10 {
-			t.Errorf("one of 1,000 has %d", l.share())
+		time.Sleep(time.Second)
+		unread := func() (large int, all int64) {
+			for _, c := range conns {
+				if c.Unread() == 500*8<<10 {
+					large++
+				}
+			}
+			return large, limits.unread.Load()
 		}
-	}
-	if total > 3*MaxUnread {
-		t.Errorf("together they have %d", total)
-	}
+		if large, all := unread(); large != 1 || all > sharedUnread+500*8<<10+100*8<<10 {
+			t.Errorf("%d have all queued, together %d bytes", large, all)
+		}
+		for i, c := range conns { // all read one after the other, the one that has sent everything first
+			if c.Unread() == 500*8<<10 {
+				conns[0], conns[i], clients[0], clients[i] = conns[i], conns[0], clients[i], clients[0]
+			}
+		}
+		if _, err := io.ReadFull(clients[0], make([]byte, 500*8<<10)); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		if large, all := unread(); large != 1 || all == 0 {
+			t.Errorf("when it has read, %d have all queued, together %d bytes", large, all)
+		}
+		for i := range conns {
+			clients[i].Close()
+		}
+		producers.Wait()
+		for _, c := range conns {
+			c.Close()
+		}
+		if limits.unread.Load() != 0 || limits.large.Load() != nil {
+			t.Errorf("at the end %d bytes are unread", limits.unread.Load())
+		}
+	})
 }
