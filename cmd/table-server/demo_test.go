@@ -121,12 +121,14 @@ func (w *writer) run(id int, address string) {
 			c.conn.Close()
 		}
 	}()
+	wait := time.Duration(0) // before the next try
 	for n := 0; ; n++ {
 		select {
 		case <-w.stopping:
 			return
-		default:
+		case <-time.After(wait):
 		}
+		wait = 10 * time.Millisecond
 		if c == nil {
 			var err error
 			if c, err = newRESP(address); err != nil {
@@ -138,6 +140,7 @@ func (w *writer) run(id int, address string) {
 		_, err := c.do("SET", key, value)
 		switch {
 		case err == nil:
+			wait = 0
 			w.mu.Lock()
 			w.acknowledged[key] = value
 			w.more.Broadcast()
