@@ -104,7 +104,7 @@ func startNode(c nodeConfig) (*node, error) {
 	self.Store(n.replica)
 	n.server, err = server.New(server.Config{
 		Replica: n.replica, Links: links.Serve, MaxClients: c.MaxClients, RequestTimeout: c.RequestTimeout,
-		Logger: c.Logger, Version: version.String(), Hosts: []string{host},
+		Dial: connections.Dial, Logger: c.Logger, Version: version.String(), Hosts: []string{host},
 	})
 	if err != nil {
 		c.Listener.Close()
