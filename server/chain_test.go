@@ -109,7 +109,8 @@ func startServers(t *testing.T, n, length int, change func(*server.Config)) []*m
 	}
 	waitFor(t, "all to be members", func() bool {
 		for i, m := range members {
-			if s := m.Status(); m.Serving() != (i < length) || len(s.View.Members) != length {
+			s := m.Status()
+			if m.Serving() != (i < length) || len(s.View.Members) != length || i >= length && s.Role != "spare" {
 				return false
 			}
 		}

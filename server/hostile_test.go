@@ -168,6 +168,13 @@ func TestMaxClients(t *testing.T) {
 	if got := expectEnd(t, refused); got != "" {
 		t.Errorf("then %q", got)
 	}
+	status := connect(t, address)
+	if _, err := io.WriteString(status, "GET /status HTTP/1.0\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if got := expectEnd(t, status); !strings.Contains(got, `"clients": 3`) {
+		t.Errorf("one who is refused counts: %s", got)
+	}
 	ask(t, connect(t, address), "\x08\x0a\x10\x3c", "\x08\x63\x10\x3c\x30\x01")
 	ask(t, connect(t, address), "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 200 OK\r\n")
 	if _, err := io.WriteString(connect(t, address), "\xCAchain\x01"); err != nil {

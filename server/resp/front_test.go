@@ -10,7 +10,9 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -293,6 +295,41 @@ func TestHalfClosedClientGetsItsReplies(t *testing.T) {
 	if want := len("+OK\r\n") + reads*(len("$1048576\r\n\r\n")+length); err != nil || len(got) != want {
 		t.Errorf("%d of %d bytes, %v", len(got), want, err)
 	}
+}
+
+// Clients that do not read are not served without end: one of them is, the others wait.
+func TestClientsThatDoNotReadWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const clients, reads = 20, 2000
+		backend := servertest.New()
+		var executed atomic.Int64
+		backend.OnRead = func(context.Context) error {
+			executed.Add(1)
+			return nil
+		}
+		front := newFront(t, backend)
+		ctx, cancel := context.WithCancel(t.Context())
+		var work sync.WaitGroup
+		var open []net.Conn
+		for range clients {
+			ours, theirs := net.Pipe()
+			open = append(open, ours, theirs)
+			work.Go(func() { front.Serve(ctx, ours, nil) })
+			work.Go(func() {
+				_, _ = fmt.Fprintf(theirs, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$10000\r\n%s\r\n%s", strings.Repeat("v", 10_000), strings.Repeat("GET k\r\n", reads))
+			})
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if n := executed.Load(); n < reads || n > 2*reads {
+			t.Errorf("%d of %d reads were executed", n, clients*reads)
+		}
+		cancel()
+		for _, c := range open {
+			c.Close()
+		}
+		work.Wait()
+	})
 }
 
 // INFO has what clients look for, and nothing that is not measured.
