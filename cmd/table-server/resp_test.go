@@ -38,17 +38,30 @@ func dialRESP(t *testing.T, address string) *respClient {
 // do sends a command and returns its answer: a line, a number or a string. Errors of the server are errors, and so is a
 // string that is not there.
 func (c *respClient) do(words ...string) (string, error) {
-	var b strings.Builder
-	fmt.Fprintf(&b, "*%d\r\n", len(words))
+	if err := c.send(appendCommand(nil, words...)); err != nil {
+		return "", err
+	}
+	return c.receive()
+}
+
+func appendCommand(b []byte, words ...string) []byte {
+	b = fmt.Appendf(b, "*%d\r\n", len(words))
 	for _, w := range words {
-		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(w), w)
+		b = fmt.Appendf(b, "$%d\r\n%s\r\n", len(w), w)
 	}
+	return b
+}
+
+// send writes commands, each of which has one answer to be received.
+func (c *respClient) send(commands []byte) error {
 	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		return "", err
+		return err
 	}
-	if _, err := io.WriteString(c.conn, b.String()); err != nil {
-		return "", err
-	}
+	_, err := c.conn.Write(commands)
+	return err
+}
+
+func (c *respClient) receive() (string, error) {
 	line, err := c.r.ReadString('\n')
 	if err != nil {
 		return "", err
