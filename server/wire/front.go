@@ -252,6 +252,8 @@ func (f *Front) verify(ctx context.Context, number int32) ([]byte, error) {
 		result = 1
 	case table.Lost:
 		result = -1
+	case table.Unknown: // decided so long ago that nobody remembers: the protocol has no word for it
+		return replyError(), err
 	}
 	return replyResult(opVerify+1, result), err
 }

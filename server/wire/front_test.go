@@ -23,6 +23,7 @@ import (
 	"github.com/chaintable/chaintable/server/servertest"
 	"github.com/chaintable/chaintable/server/stream"
 	"github.com/chaintable/chaintable/server/wire"
+	"github.com/chaintable/chaintable/table"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -309,6 +310,23 @@ func TestNumbersGoRound(t *testing.T) {
 			if got := receive(t, conn); got.Result != 1 {
 				t.Errorf("verify %d: got %v", want, got)
 			}
+		}
+	})
+}
+
+// forgetful is a table that has forgotten what became of every number.
+type forgetful struct{ *servertest.Backend }
+
+func (forgetful) Verify(context.Context, chain.Seq) (table.Fate, error) { return table.Unknown, nil }
+
+// What nobody remembers is not told as if it were pending.
+func TestForgottenNumber(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, end := serve(t, forgetful{servertest.New()})
+		defer end()
+		send(t, conn, encode(t, verify(1)))
+		if got := receive(t, conn); got.Opcode != 99 || got.Result != -1 {
+			t.Errorf("got %v", got)
 		}
 	})
 }
