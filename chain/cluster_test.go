@@ -375,7 +375,7 @@ func (c *cluster) tick(d time.Duration, network bool) {
 func (c *cluster) dead(m Member) bool {
 	s := c.servers[numberOf(m.Node)]
 	switch {
-	case s == nil || s.r == nil:
+	case s == nil || s.r == nil || s.left || s.halted != nil:
 		return true
 	case s.paused:
 		return false // it is silent

@@ -21,13 +21,18 @@ func TestSchedules(t *testing.T) {
 }
 
 func healed(s *schedule) {
+	for _, x := range s.servers {
+		if x.left {
+			return // the last one takes the chain with it
+		}
+	}
 	v := s.coord.view.View
 	h := s.checks.of(v.Chain)
 	var first *server
 	for _, n := range s.numbers() {
 		x := s.servers[n]
-		if x.halted != nil {
-			continue // it has found another history than its own
+		if x.halted != nil || x.r.leave.wanted {
+			continue // it has found another history than its own, or goes
 		}
 		st := x.r.Status()
 		if v.Index(st.Self.MemberID) < 0 {

@@ -67,6 +67,99 @@ func TestMessagesOfOldLinksAreDropped(t *testing.T) {
 	}
 }
 
+// A neighbour may name any seq as committed, also one that no entry has: what is committed is entries up to there.
+func TestMarksBetweenEntries(t *testing.T) {
+	c := chainOf(t, 3)
+	r := c.servers[2].r
+	last := r.log.last()
+	gap := Entry{Seq: last.Seq + 1000, Epoch: last.Epoch, Kind: KindTakeover, Skipped: last.Seq + 1}
+	r.Step(c.now, Received{c.mail(1, 2, Append{Link: r.up.link, Prev: last, Entries: []Entry{gap}})})
+	for _, mark := range []Seq{last.Seq + 1, last.Seq + 999, last.Seq + 1000, last.Seq + 5000} {
+		r.Step(c.now, Received{c.mail(1, 2, Append{Link: r.up.link, Prev: gap.Position(), Stable: mark, Committed: mark})})
+		out := r.Ready()
+		if n := len(out.Apply); n > 0 {
+			r.Step(c.now, Applied{Through: out.Apply[n-1].Entry.Seq})
+		}
+		want := last.Seq
+		if mark >= gap.Seq {
+			want = gap.Seq
+		}
+		if err := r.Check(); err != nil || r.committed != want || r.applied != want {
+			t.Errorf("told %d: committed %d and applied %d, want %d; %v", mark, r.committed, r.applied, want, err)
+		}
+	}
+}
+
+// design.md, section 3, point 7: a head takes what a server forwards in the order of its stream: nothing is missed in between, nothing
+// comes twice, and what was refused as busy is not overtaken by what follows.
+func TestProposalsComeInOrder(t *testing.T) {
+	c := chainOf(t, 2)
+	r := c.servers[1].r
+	number := uint64(100)
+	proposals := func(n int) (all []Proposal) {
+		for range n {
+			number++
+			all = append(all, Proposal{Kind: KindCommand, Request: RequestID{1, number}, DoneBelow: number, Command: []byte("put x y")})
+		}
+		return all
+	}
+	for _, x := range []struct {
+		name  string
+		m     Propose
+		taken int
+	}{
+		{"a new stream", Propose{9, 0, proposals(2)}, 2},
+		{"what follows", Propose{9, 2, proposals(1)}, 1},
+		{"again", Propose{9, 2, proposals(1)}, 0},
+		{"a gap", Propose{9, 5, proposals(1)}, 0},
+		{"an older stream", Propose{8, 0, proposals(1)}, 0},
+		{"a newer stream, not from its start", Propose{10, 1, proposals(1)}, 0},
+		{"a newer stream", Propose{10, 0, proposals(1)}, 1},
+	} {
+		before := r.log.last().Seq
+		r.Step(c.now, Received{c.mail(2, 1, x.m)})
+		if got := int(r.log.last().Seq - before); got != x.taken {
+			t.Errorf("%s: %d numbered, want %d", x.name, got, x.taken)
+		}
+	}
+	r.leave.wanted = true // it numbers nothing: busy
+	r.Step(c.now, Received{c.mail(2, 1, Propose{10, 1, proposals(1)})})
+	r.leave.wanted = false
+	before := r.log.last().Seq
+	r.Step(c.now, Received{c.mail(2, 1, Propose{10, 2, proposals(1)})})
+	r.Step(c.now, Received{c.mail(2, 1, Propose{10, 1, proposals(1)})})
+	if got := r.log.last().Seq; got != before {
+		t.Errorf("numbered %d..%d behind what was refused as busy", before+1, got)
+	}
+}
+
+// design.md, section 5, "A server joins", rule 2: a learner takes the chunks of a snapshot in order, and each once.
+func TestChunksComeInOrder(t *testing.T) {
+	c := chainOf(t, 1)
+	c.at(2).start()
+	c.servers[1].step(Tick{})
+	for range 50 {
+		if c.servers[2].r.learning && c.servers[2].r.up.link > 0 {
+			break
+		}
+		c.tick(10*time.Millisecond, false)
+		c.deliver(func(e Envelope) bool { _, is := e.Message.(Hello); return is })
+	}
+	r := c.servers[2].r
+	if !r.learning || r.up.link == 0 {
+		t.Fatalf("%+v", r.Status())
+	}
+	for _, x := range []struct {
+		transfer, index uint64
+		taken           bool
+	}{{7, 1, false}, {7, 0, true}, {7, 0, false}, {7, 2, false}, {7, 1, true}, {8, 1, false}, {8, 0, true}, {8, 1, true}} {
+		r.Step(c.now, Received{c.mail(1, 2, Snapshot{Link: r.up.link, Transfer: x.transfer, Base: Position{3, 1}, Index: x.index})})
+		if out := r.Ready(); (len(out.Restore) == 1) != x.taken {
+			t.Errorf("chunk %d of snapshot %d: taken %v, want %v", x.index, x.transfer, len(out.Restore) == 1, x.taken)
+		}
+	}
+}
+
 // Nothing that comes from a neighbour, however wrong, ends the process.
 func TestWrongMessagesDoNotPanic(t *testing.T) {
 	for seed := range uint64(300) {

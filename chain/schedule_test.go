@@ -22,10 +22,11 @@ type faults struct {
 	pauses       bool
 	links        bool // connections break
 	coordinators bool // answers late, unknown, carried out or not; servers cut off
+	leaves       bool // servers are told to leave, and clients go away
 	durable      bool // half of the servers have disks, which take their time
 }
 
-var everything = faults{crashes: true, pauses: true, links: true, coordinators: true}
+var everything = faults{crashes: true, pauses: true, links: true, coordinators: true, leaves: true}
 
 // schedules plays some schedules of a number of servers, each a subtest named by its seed: -run 'TestX/seed=17$' repeats one.
 func schedules(t *testing.T, count, servers, steps int, f faults, begin func(*schedule), end func(*schedule)) {
@@ -122,7 +123,14 @@ func (s *schedule) oneMessage() {
 // fault lets something go wrong, if it may.
 func (s *schedule) fault(x *server) {
 	y := s.any()
+	if x.left {
+		x.crash()
+	}
 	switch p := s.rng.IntN(10); {
+	case p < 1 && s.leaves && x.r != nil && !x.paused && s.rng.IntN(8) == 0:
+		x.step(Leave{})
+	case p < 3 && s.leaves && x.r != nil && !x.paused && s.answers > 0:
+		x.step(Cancel{uint64(max(1, s.answers-s.rng.IntN(10)))})
 	case p < 2 && s.crashes && x.r == nil:
 		x.start()
 	case p < 1 && s.crashes && s.running() > 1:
@@ -184,6 +192,9 @@ func (s *schedule) heal() {
 	for _, n := range s.numbers() {
 		x := s.servers[n]
 		x.paused = false
+		if x.left {
+			x.crash()
+		}
 		if x.r == nil {
 			x.start()
 		}
