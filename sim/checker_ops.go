@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"sort"
 	"time"
@@ -146,7 +145,8 @@ type placed struct {
 
 // inTime gives every operation on a chain its place, in the order in which they started.
 //
-// A write's place is its seq. A read's is the earliest one that shows what it saw and is not before anything that
+// A write is over when it was first applied anywhere, which is before its client hears of it, if it ever does: whatever is
+// committed, every read that starts later sees (design.md, section 4). A write's place is its seq. A read's is the earliest one that shows what it saw and is not before anything that
 // was over when it started, or that its own stream had done. Taking the earliest leaves most room to those that
 // come later, so if some order exists this finds one.
 func (x *examination) inTime(r *replayed) {
@@ -155,9 +155,9 @@ func (x *examination) inTime(r *replayed) {
 		e, took := x.effects[o]
 		switch {
 		case took && e.history == r:
-			p := &placed{op: o, end: math.MaxInt64, pos: e.seq}
+			p := &placed{op: o, end: r.at[r.index[e.seq]], pos: e.seq}
 			if o.end > 0 {
-				p.end = o.end
+				p.end = min(p.end, o.end)
 			}
 			todo = append(todo, p)
 		case o.kind.reads() && o.state == opDone && o.chain == r.id:

@@ -28,8 +28,9 @@ type coordState struct {
 
 // coordSession is what a process has with the coordinator.
 type coordSession struct {
-	id   uint64
-	seen int // number of the newest state that it has been shown
+	id     uint64
+	seen   int           // number of the newest state that it has been shown
+	frozen time.Duration // until then it is shown no newer one: its server of the ensemble is cut off from the leader
 }
 
 // keptStates bounds how far back a stale read reaches.
@@ -59,6 +60,20 @@ func (c *coordinator) pick(seen int, stale float64) int {
 		oldest++
 	}
 	return oldest + c.w.rng.IntN(newest-oldest+1)
+}
+
+// look chooses the state that a session's next read shows.
+func (c *coordinator) look(sess *coordSession, sync bool) {
+	w := c.w
+	stale := w.CoordStale
+	if sync {
+		stale = w.SyncStale
+	}
+	if w.now < sess.frozen && !w.healed && (!sync || w.chance(w.SyncStale)) {
+		sess.seen = max(sess.seen, c.dropped)
+		return
+	}
+	sess.seen = c.pick(sess.seen, stale)
 }
 
 // change makes a new state.
@@ -141,21 +156,16 @@ func unknown(a chain.Ask, sent chain.Time, sess *coordSession) chain.Input {
 
 // execute carries a request out, at once and whole.
 func (c *coordinator) execute(p *process, sess *coordSession, sent chain.Time, a chain.Ask) chain.Input {
-	w := c.w
 	switch a := a.(type) {
 	case chain.AskView:
-		stale := w.CoordStale
-		if a.Sync {
-			stale = w.SyncStale
-		}
-		sess.seen = c.pick(sess.seen, stale)
+		c.look(sess, a.Sync)
 		s := c.states[sess.seen-c.dropped]
 		if !s.exists {
 			return chain.CoordView{Session: sess.id, Outcome: chain.OutcomeMissing}
 		}
 		return chain.CoordView{Recorded: s.view, Session: sess.id, Outcome: chain.OutcomeOK}
 	case chain.AskList:
-		sess.seen = c.pick(sess.seen, w.CoordStale)
+		c.look(sess, false)
 		return chain.CoordList{
 			Registered: slices.Clone(c.states[sess.seen-c.dropped].servers), Session: sess.id, Outcome: chain.OutcomeOK,
 		}
@@ -243,7 +253,16 @@ func (c *coordinator) match(r chain.Registered) (int, chain.Outcome) {
 }
 
 // expire ends the session of p: what it has asked for and not heard of has an unknown outcome.
-func (c *coordinator) expire(p *process) { p.session = c.connect() }
+// With another session the process may meet a server of the ensemble that is behind, and stays so for a while.
+func (c *coordinator) expire(p *process) {
+	p.session = c.connect()
+	if c.w.chance(0.5) {
+		p.session.frozen = c.w.now + c.w.soon(c.w.Blocked)
+	}
+}
+
+// freeze shows a process nothing new for d.
+func (c *coordinator) freeze(p *process, d time.Duration) { p.session.frozen = c.w.now + d }
 
 // outage makes the coordinator unreachable for d.
 func (c *coordinator) outage(d time.Duration) {

@@ -24,6 +24,7 @@ func (f *faults) begin() {
 	f.every(w.Outage, f.outage)
 	f.every(w.CoordCut, f.cut)
 	f.every(w.Expire, f.expire)
+	f.every(w.Freeze, f.freeze)
 	f.every(w.Leave, f.leave)
 	f.every(w.ClientDeath, f.clientDeath)
 	f.every(w.Massacre, f.massacre)
@@ -204,6 +205,14 @@ func (f *faults) expire() {
 	if p := f.someone(); p != nil {
 		f.w.stats.Expiries++
 		f.w.coord.expire(p)
+	}
+}
+
+// freeze lets a server be shown old states of the coordinator only.
+func (f *faults) freeze() {
+	if p := f.someone(); p != nil {
+		f.w.stats.Freezes++
+		f.w.coord.freeze(p, f.w.soon(f.w.Blocked))
 	}
 }
 

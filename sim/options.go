@@ -54,7 +54,7 @@ type Options struct {
 	WatchLost     float64
 
 	// Faults, mean times between two.
-	Crash, Pause, Break, Block, Partition, Outage, CoordCut, Expire, Leave, ClientDeath, Massacre, Hunt time.Duration
+	Crash, Pause, Break, Block, Partition, Outage, CoordCut, Expire, Freeze, Leave, ClientDeath, Massacre, Hunt time.Duration
 
 	Down    time.Duration // how long a server stays down, on average
 	Paused  time.Duration // how long a pause lasts
@@ -153,6 +153,7 @@ func (o *Options) faults() []fault {
 		{"outage", 0.3, &o.Outage},
 		{"coordinator cut", 0.4, &o.CoordCut},
 		{"expiry", 0.4, &o.Expire},
+		{"freeze", 0.3, &o.Freeze},
 		{"leave", 0.3, &o.Leave},
 		{"client death", 0.3, &o.ClientDeath},
 		{"massacre", 0.15, &o.Massacre},

@@ -14,7 +14,7 @@ type Stats struct {
 	Runs, Steps, Messages, Lost, Syncs, Commits, Views, Snapshots, Restarts uint64
 	Ops, Writes, Reads, Barriers, Verifies, Retries                         uint64
 	Starts, Crashes, Massacres, Hunts, Pauses, Breaks, Blocks, Partitions   uint64
-	Outages, Cuts, Expiries, CoordLost, CoordLate, CoordUnknown             uint64
+	Outages, Cuts, Expiries, Freezes, CoordLost, CoordLate, CoordUnknown    uint64
 	Leaves, Left, Halts, ClientDeaths                                       uint64
 	Virtual                                                                 time.Duration
 }
