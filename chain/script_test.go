@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -19,7 +20,7 @@ import (
 //	view epoch=1 members=(1,2) [learner=3] [at=(1,2)]   the view is this, and those servers (all) read it
 //	put N key=x value=a [numbered] [session=S number=1 below=1]    clear N    open N    cancel N id=1
 //	read N key=x    barrier N key=x    verify N seq=1
-//	deliver TO | deliver FROM->TO [count=1]    settle [only=(1,2)]    lose FROM->TO    isolate N    join N
+//	deliver TO | deliver FROM->TO [count=1] [type=Append]    settle [only=(1,2)]    lose FROM->TO    isolate N    join N
 //	tick 100ms    run 1s        time passes; with run, messages arrive, and only what matters is printed
 //	coordinator down | up | cut=(2,3) | watches=off | expire | unregister=(1) | wipe | rewind | forward |
 //		hold=(change,heartbeat,...)
@@ -254,7 +255,8 @@ func (c *cluster) deliverCommand(d *directive) {
 		from, to = "", from
 	}
 	fits := func(e Envelope) bool {
-		return strconv.Itoa(numberOf(e.To.Node)) == to && (from == "" || strconv.Itoa(numberOf(e.From.Node)) == from)
+		return strconv.Itoa(numberOf(e.To.Node)) == to && (from == "" || strconv.Itoa(numberOf(e.From.Node)) == from) &&
+			strings.HasSuffix(fmt.Sprintf("%T", e.Message), d.text("type"))
 	}
 	count := 0
 	for _, e := range c.flying {
