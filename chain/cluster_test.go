@@ -325,7 +325,11 @@ func (c *cluster) receive(env Envelope) {
 	case env.To != s.r.self.MemberID && !silent:
 		c.say("dropped: %s (it is %s now)", c.show(env), c.name(s.r.self.MemberID))
 	case env.Epoch != s.r.view.Epoch && !silent:
-		c.say("dropped: %s (%d is in epoch %d)", c.show(env), s.number, s.r.view.Epoch)
+		word := "dropped"
+		if _, stale := env.Message.(Stale); !stale && env.Epoch > s.r.view.Epoch {
+			word = "early" // kept for the epoch to come
+		}
+		c.say("%s: %s (%d is in epoch %d)", word, c.show(env), s.number, s.r.view.Epoch)
 	}
 	s.step(Received{env})
 }

@@ -64,9 +64,11 @@ func (r *Replica) advance() {
 	r.commit(r.slowed(limit))
 }
 
-// commit raises committed to seq, as far as the log reaches.
+// commit raises committed to the last entry of our log that is not above seq.
 func (r *Replica) commit(seq Seq) {
-	r.committed = max(r.committed, min(seq, r.log.last().Seq))
+	if seq > r.committed {
+		r.committed = max(r.committed, r.log.floor(seq).Seq)
+	}
 	if r.isHead() {
 		r.headCommitted()
 	}

@@ -25,9 +25,10 @@ type detector struct {
 	// viewSession is the coordinator session that has read the view we are in: what it does not list now is gone, not
 	// merely unknown to it yet.
 	viewSession uint64
-	listKnew    known // what we knew when the list in flight was asked for
-	listEpoch   Epoch // our epoch when the newest list was asked for
-	learnSince  Time  // when the present learner became one
+	viewAt      time.Duration // observed, when we adopted the view
+	listKnew    known         // what we knew when the list in flight was asked for
+	listEpoch   Epoch         // our epoch when the newest list was asked for
+	learnSince  Time          // when the present learner became one
 
 	viewDue, listDue bool
 	viewSync         bool // the next view asked for is to be the newest
@@ -89,7 +90,7 @@ func (d *detector) confirmed(since time.Duration, timeout time.Duration) {
 
 // adopted notes a new view, read by that session; zero where we made it ourselves.
 func (d *detector) adopted(r *Replica, session uint64) {
-	d.viewSession, d.listDue = session, true
+	d.viewSession, d.listDue, d.viewAt = session, true, d.observed
 	if r.view.Learner.MemberID != (MemberID{}) {
 		d.learnSince = r.now
 	}

@@ -7,6 +7,12 @@ import (
 	"time"
 )
 
+const (
+	// maxEarlyBytes bounds what is kept of messages of epochs that we have not adopted yet.
+	maxEarlyBytes = 1 << 20
+	earlyOverhead = 256
+)
+
 // Replica is one server's part in a chain. It is not safe for concurrent use, but for its Gate.
 //
 // Step changes state; Ready turns what has changed into messages and other work. Whatever can be sent again is derived
@@ -37,6 +43,9 @@ type Replica struct {
 	down  downstream // to our successor
 	learn learner    // what we are being taught
 	teach teacher    // whom we teach, as tail
+
+	early      []Envelope // of newer epochs than ours
+	earlyBytes int        // about what they take
 
 	head    headship
 	req     requests
@@ -179,6 +188,10 @@ func (r *Replica) isTail() bool   { return r.index >= 0 && r.index == len(r.view
 
 // receive takes a message in, if it is for us, here and now.
 func (r *Replica) receive(env Envelope) {
+	if env.Chain == r.view.Chain && env.Chain != 0 && env.To == r.self.MemberID && env.Epoch > r.view.Epoch {
+		r.keepEarly(env)
+		return
+	}
 	if env.Chain != r.view.Chain || r.view.Chain == 0 || env.To != r.self.MemberID || env.Epoch != r.view.Epoch {
 		r.stale(env)
 		return
@@ -210,11 +223,37 @@ func (r *Replica) receive(env Envelope) {
 	}
 }
 
+// keepEarly keeps a message of an epoch that its sender has adopted before us, and reads the view. Else whoever is first to know a
+// view would wait until it repeats what it said.
+func (r *Replica) keepEarly(env Envelope) {
+	r.watch.viewDue = true
+	if _, ok := env.Message.(Stale); ok {
+		return
+	}
+	size := earlyOverhead
+	if p, ok := env.Message.(Propose); ok {
+		for i := range p.Proposals {
+			size += len(p.Proposals[i].Command) + earlyOverhead
+		}
+	}
+	if r.earlyBytes+size > maxEarlyBytes {
+		r.out.Close = append(r.out.Close, env.From) // it will notice, and say it again
+		return
+	}
+	r.early, r.earlyBytes = append(r.early, env), r.earlyBytes+size
+}
+
+// takeEarly takes in what came too early for the epoch that we have adopted since.
+func (r *Replica) takeEarly() {
+	early := r.early
+	r.early, r.earlyBytes = nil, 0
+	for _, env := range early {
+		r.receive(env)
+	}
+}
+
 // stale drops a message of another epoch, chain or receiver. Who is behind reads the view.
 func (r *Replica) stale(env Envelope) {
-	if env.Chain == r.view.Chain && env.Epoch > r.view.Epoch {
-		r.watch.viewDue = true
-	}
 	if _, ok := env.Message.(Stale); ok {
 		if m := env.Message.(Stale); env.Chain == r.view.Chain && m.Epoch > r.view.Epoch {
 			r.watch.viewDue = true
@@ -281,6 +320,7 @@ func (r *Replica) adopt(v Recorded, session uint64) {
 	r.restartRequests()
 	r.restartBarrier()
 	r.publishLease()
+	r.takeEarly()
 }
 
 // forgetRequests gives up what clients wanted of another chain than the one that we are about to follow.

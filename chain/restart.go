@@ -94,8 +94,8 @@ func (r *Replica) allGoneAt() (at time.Duration) {
 // restartEmpty begins anew, with nothing and a new chain id, once every member is known to be dead: what they held was in their
 // memory.
 func (r *Replica) restartEmpty() {
-	if r.log.last() != (Position{}) || r.leave.wanted {
-		return
+	if r.log.last() != (Position{}) || r.leave.wanted || r.watch.observed-r.watch.viewAt < r.timeout() {
+		return // in the last case somebody has just made the view, and lives
 	}
 	abandoned := r.cfg.Abandon == r.view.Epoch
 	for _, m := range r.view.Members {

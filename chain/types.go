@@ -3,6 +3,7 @@ package chain
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -35,8 +36,8 @@ func ParseNodeID(s string) (NodeID, error) {
 }
 
 func parseHex(s string) (uint64, error) {
-	if len(s) != 16 {
-		return 0, fmt.Errorf("chain: id %q is not 16 hex digits", s)
+	if len(s) != 16 || strings.ToLower(s) != s { // one text for each id
+		return 0, fmt.Errorf("chain: id %q is not 16 hex digits in lower case", s)
 	}
 	n, err := strconv.ParseUint(s, 16, 64)
 	if err != nil {
