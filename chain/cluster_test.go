@@ -1,7 +1,6 @@
 package chain
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -59,14 +58,13 @@ type server struct {
 
 // disk is what a durable server has after a crash.
 type disk struct {
-	member    MemberID
-	chain     ID
-	epoch     Epoch
-	base      Position
-	table     []byte // at base
-	log       []Entry
-	synced    int // entries of log that are safe
-	committed Seq
+	member MemberID
+	chain  ID
+	epoch  Epoch
+	base   Position
+	table  []byte // at base
+	log    []Entry
+	synced int // entries of log that are safe
 }
 
 func newCluster(t testing.TB) *cluster {
@@ -385,19 +383,4 @@ func (c *cluster) dead(m Member) bool {
 		return false // it is silent
 	}
 	return s.r.self.Node != m.Node // the same node under another incarnation is the same process, with all it held
-}
-
-// numberOf is the number of the server that a node runs at.
-func numberOf(n NodeID) int { return int(n % 100) }
-
-// name is a member in short: "2", "2.3" in its third incarnation, "2b" where it has been started anew with nothing.
-func (c *cluster) name(m MemberID) string {
-	s := fmt.Sprint(numberOf(m.Node))
-	if life := m.Node / 100; life > 0 {
-		s += string(rune('a' + life))
-	}
-	if cmp.Or(m.Incarnation, 1) != 1 {
-		s += fmt.Sprintf(".%d", m.Incarnation)
-	}
-	return s
 }

@@ -7,9 +7,9 @@ import (
 // TestSchedules plays random schedules with every fault, checks everything after each step, and at the end that the cluster has healed: one
 // chain of all that run, with equal tables, and every write whose client has its answer in them.
 func TestSchedules(t *testing.T) {
-	count := 60
+	count := 30
 	if testing.Short() {
-		count = 15
+		count = 10
 	}
 	t.Run("memory", func(t *testing.T) { schedules(t, count, 3, 400, everything, nil, healed) })
 	t.Run("four", func(t *testing.T) { schedules(t, count/2, 4, 400, everything, nil, healed) })

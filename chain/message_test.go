@@ -215,3 +215,23 @@ func TestWrongMessagesDoNotPanic(t *testing.T) {
 		})
 	}
 }
+
+// design.md, section 3: a member whose last entry is not in its predecessor's log has lost data, or is not what it says: it is sent
+// nothing, and has to leave.
+func TestSuccessorThatLostDataIsEvicted(t *testing.T) {
+	c := chainOf(t, 2)
+	s := c.servers[1]
+	r := s.r
+	last := r.log.last()
+	c.lose(r.self.MemberID, c.servers[2].r.self.MemberID) // a new link; its Hello is on its way
+	for _, wrong := range []Position{{last.Seq + 1, last.Epoch}, {last.Seq, last.Epoch + 1}, {last.Seq, last.Epoch - 1}} {
+		r.Step(c.now, Received{c.mail(2, 1, Welcome{Link: r.down.link, Last: wrong})})
+		out := r.Ready()
+		if r.down.up || len(out.Send) > 0 {
+			t.Errorf("a successor that ends at %v is sent %v", wrong, out.Send)
+		}
+	}
+	if !r.change.deleting {
+		t.Error("it is not evicted")
+	}
+}

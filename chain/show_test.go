@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -180,4 +181,19 @@ func (c *cluster) status(only []int) {
 		c.say("%s: %s epoch=%d last=%v stable=%d committed=%d applied=%d lease=%v (%s)", c.name(st.Self.MemberID), st.Role, st.View.Epoch,
 			s.r.log.last(), st.Stable, st.Committed, st.Applied, st.LeaseLeft.Round(10*time.Millisecond), st.State)
 	}
+}
+
+// numberOf is the number of the server that a node runs at.
+func numberOf(n NodeID) int { return int(n % 100) }
+
+// name is a member in short: "2", "2.3" in its third incarnation, "2b" where it has been started anew with nothing.
+func (c *cluster) name(m MemberID) string {
+	s := fmt.Sprint(numberOf(m.Node))
+	if life := m.Node / 100; life > 0 {
+		s += string(rune('a' + life))
+	}
+	if cmp.Or(m.Incarnation, 1) != 1 {
+		s += fmt.Sprintf(".%d", m.Incarnation)
+	}
+	return s
 }
