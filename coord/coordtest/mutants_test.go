@@ -53,7 +53,7 @@ func (w *world) tell() {
 // gap is virtual time between two steps that should have been one.
 func gap() { time.Sleep(10 * time.Millisecond) }
 
-// mutants are the broken implementations, each with the check that speaks of it.
+// mutants are the broken implementations, each with the check that speaks of it. They live in virtual time.
 var mutants = []struct {
 	name, by string
 	breaks   func(w *world, b *broken)
