@@ -257,6 +257,10 @@ func (p *process) read(c *call, barrier bool) {
 			return
 		}
 	}
+	if !p.gate.Leasing() {
+		p.read(c, true) // without noting anything: the barrier alone must do
+		return
+	}
 	c.term = p.gate.Term()
 	note := p.gate.All()
 	if o.kind == opGet {
