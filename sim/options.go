@@ -133,6 +133,10 @@ func Draw(seed uint64) Options {
 			*f.mean = between(o.Length/12, o.Length)
 		}
 	}
+	if chance(0.05) { // busy, on slow links: what is committed here and applied there differs most
+		o.NoLeases = chance(0.5)
+		o.Clients, o.Ops, o.Think, o.Delay.Max, o.Length = 5, 4, t/100, t/20, 5*t
+	}
 	return o
 }
 
