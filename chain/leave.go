@@ -39,8 +39,8 @@ func (l *leaving) deleteOwn(r *Replica) {
 		l.done, r.out.Left = true, true
 		return
 	}
-	if r.reg.inFlight || r.change.deleting {
-		return
+	if r.reg.inFlight || r.reg.unsure || r.change.deleting {
+		return // what we know of the record may be out of date
 	}
 	l.deleting = true
 	r.delete(Registered{r.describe(), r.reg.version})
