@@ -98,7 +98,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{viewText, `"rules":1`, `"rules":1,"rules":1`, "not written by this release"},
 		{viewText, `"rules":1`, `"rules":1,"more":1`, "unknown field"},
 		{viewText, `00000000deadbeef`, `0000000000000000`, "chain is zero"},
-		{viewText, `00000000deadbeef`, `00000000DEADBEEF`, "not written by this release"},
+		{viewText, `00000000deadbeef`, `00000000DEADBEEF`, "in lower case"},
 		{viewText, `00000000deadbeef`, `deadbeef`, "16 hex digits"},
 		{viewText, `00000000deadbeef`, `+000000deadbeef0`, "16 hex digits"},
 		{viewText, `"epoch":7`, `"epoch":0`, "epoch is zero"},
