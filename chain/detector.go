@@ -278,7 +278,7 @@ func (r *Replica) chainLost(why string) {
 		r.restartBarrier()
 	}
 	if r.now.Sub(r.lost.since) > r.timeout() {
-		r.halt("%s; this server knew epoch %d and stops rather than join another history (see `table-server recover`)", why, r.view.Epoch)
+		r.halt("%s; this server knew epoch %d and stops rather than join another history", why, r.view.Epoch)
 	}
 	r.watch.viewSync = true
 }

@@ -3,7 +3,7 @@ package chain
 // Input is one thing that happened. Step takes the types below; nothing else changes a Replica.
 type Input interface{ input() }
 
-// Tick says that time has passed. It comes every Config.Tick or so; a late one does no harm.
+// Tick says that time has passed. It comes every few milliseconds; a late one does no harm.
 type Tick struct{}
 
 // Received is a message from another server.
@@ -35,7 +35,7 @@ type ReadBarrier struct{ ID uint64 }
 // AnswerUncertain, unless it has been answered already.
 type Cancel struct{ ID uint64 }
 
-// Persisted says that the log is durable up to Position. Only for Config.Durable.
+// Persisted says that the log is durable up to Position. Only where Config.Self is durable.
 type Persisted struct{ Position }
 
 // Applied says that the table holds every entry up to Through, the last of Ready.Apply.

@@ -9,7 +9,7 @@ import "time"
 type Ready struct {
 	// Truncate, unless nil, says that the log ends behind this position (which it holds): what follows is forgotten.
 	Truncate *Position
-	// Append is to be made durable, in order, and told with Persisted. Without Config.Durable it may be ignored.
+	// Append is to be made durable, in order, and told with Persisted. Where Config.Self is not durable it may be ignored.
 	Append []Entry
 
 	// Apply is committed and goes to the table, in order. Then comes Applied.

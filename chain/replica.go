@@ -254,8 +254,8 @@ func (r *Replica) takeEarly() {
 
 // stale drops a message of another epoch, chain or receiver. Who is behind reads the view.
 func (r *Replica) stale(env Envelope) {
-	if _, ok := env.Message.(Stale); ok {
-		if m := env.Message.(Stale); env.Chain == r.view.Chain && m.Epoch > r.view.Epoch {
+	if m, ok := env.Message.(Stale); ok {
+		if env.Chain == r.view.Chain && m.Epoch > r.view.Epoch {
 			r.watch.viewDue = true
 		}
 		return

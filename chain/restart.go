@@ -2,7 +2,6 @@ package chain
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -114,8 +113,7 @@ func (r *Replica) restartEmpty() {
 	for _, m := range r.view.Members {
 		if !abandoned && !r.probe.dead[m.MemberID] {
 			if r.watch.observed >= r.allGoneAt()+r.timeout() {
-				r.say(m, fmt.Sprintf("waiting for %s, which is silent and may hold the chain; "+
-					"if it is gone for good, start with --abandon %d", m.Address, r.view.Epoch))
+				r.say(m, "waiting for "+m.Address+", which is silent and may hold the chain")
 			}
 			return
 		}

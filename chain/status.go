@@ -17,7 +17,7 @@ type Status struct {
 	LeaseLeft time.Duration // zero for no lease
 	Pending   int           // requests of this server that wait for an answer
 	Learner   LearnerProgress
-	State     string // what a server that is not a member is doing
+	State     string // member, or in words what this server is doing instead
 }
 
 // LearnerProgress is how far the learner is, as its tail or the learner itself knows.
@@ -66,7 +66,7 @@ func (r *Replica) role() string {
 	return "outside"
 }
 
-// state says in words why a server is not a member.
+// state is member where nothing is amiss, or else says in words what the server is doing, or waits for.
 func (r *Replica) state() string {
 	switch {
 	case r.lost.since != 0:
