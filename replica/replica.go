@@ -214,8 +214,8 @@ func (r *Replica) end() {
 	close(r.done)
 	for {
 		select {
-		case b := <-r.batches: // nobody sends any more: done is closed
-			b.failAll(errStopped)
+		case b := <-r.batches:
+			b.drop()
 		default:
 			return
 		}

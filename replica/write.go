@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/chaintable/chaintable/chain"
 	"github.com/chaintable/chaintable/table"
@@ -29,11 +30,12 @@ type Call struct {
 
 // batch is the calls of one Write.
 type batch struct {
-	calls []*Call
-	read  bool // not commands: one read that waits for a barrier
-	ids   []uint64
-	left  int
-	done  chan struct{}
+	calls   []*Call
+	read    bool // not commands: one read that waits for a barrier
+	ids     []uint64
+	left    int
+	done    chan struct{}
+	claimed atomic.Bool // by begin, or by who fails it once the loop has ended
 }
 
 // Write puts commands into the chain, all in flight together and in this order, and returns when each has its answer.
@@ -72,26 +74,21 @@ func (r *Replica) submit(ctx context.Context, b *batch) {
 	select {
 	case <-b.done:
 	case <-r.done:
-		r.abandon(b)
+		b.drop()
+		<-b.done
 	}
 }
 
-// abandon fails what the loop did not answer before it ended.
-func (r *Replica) abandon(b *batch) {
-	select {
-	case <-b.done:
-		return
-	default:
-	}
-	for _, c := range b.calls {
-		if c.Seq == 0 && c.Err == nil {
-			c.Err = errStopping
-		}
+// drop fails a batch that the loop never began.
+func (b *batch) drop() {
+	if b.claimed.CompareAndSwap(false, true) {
+		b.failAll(errStopped)
 	}
 }
 
 // begin hands a batch to the chain.
 func (r *Replica) begin(b *batch) {
+	b.claimed.Store(true)
 	b.ids = make([]uint64, len(b.calls))
 	for i, c := range b.calls {
 		r.nextID++

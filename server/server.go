@@ -176,6 +176,10 @@ func (s *Server) serve(conn net.Conn, place *list.Element) {
 	}
 	isRelayed := p == relayed
 	if isRelayed {
+		// Who relays has the client's first bytes at hand.
+		if conn.SetReadDeadline(time.Now().Add(detectTimeout)) != nil {
+			return
+		}
 		if p, first, err = detect(conn); err != nil {
 			return
 		}

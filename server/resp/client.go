@@ -160,7 +160,7 @@ func (c *client) fail(err error) error {
 // execute carries out one request, or adds it to the batch. Args are valid until it returns. An error ends the connection.
 func (c *client) execute(ctx context.Context, args [][]byte) error {
 	c.front.commands.Add(1)
-	cmd, problem := find(args)
+	cmd, problem := find(args, c.parser.inlined)
 	switch {
 	case cmd == attack:
 		return errAttack
@@ -186,11 +186,17 @@ func (c *client) execute(ctx context.Context, args [][]byte) error {
 	return nil
 }
 
-// add puts a write into the batch, and has the batch executed if it is full.
+// add puts a write into the batch, and has the batch executed if it is full. What it takes counts as input until the chain has
+// answered: else clients of a chain that is held up would fill the memory.
 func (c *client) add(ctx context.Context, cmd *command, change *table.Command) {
 	encoded := change.Append(nil)
 	if len(c.pending) >= batchWrites || c.pendingBytes+len(encoded) > batchBytes {
 		c.complete(ctx)
+	}
+	if !c.conn.Take(len(encoded)) {
+		c.complete(ctx)
+		c.w.error("TRYAGAIN not executed: commands of all connections that wait for the chain are at their limit of 1 GiB")
+		return
 	}
 	c.pending = append(c.pending, &replica.Call{Command: encoded})
 	c.replies = append(c.replies, cmd.reply)
@@ -213,6 +219,7 @@ func (c *client) complete(ctx context.Context) {
 		}
 	}
 	clear(c.pending)
+	c.conn.Give(c.pendingBytes)
 	if cap(c.pending) > 64 {
 		c.pending, c.replies = nil, nil
 	}

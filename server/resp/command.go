@@ -62,9 +62,9 @@ func init() {
 const maxName = 32
 
 // find is the command that args ask for, its subcommand if it has those, or the error to be answered.
-func find(args [][]byte) (cmd *command, problem string) {
+func find(args [][]byte, inline bool) (cmd *command, problem string) {
 	cmd = lookup(commands, args[0])
-	if cmd == attack || isHTTP(args) {
+	if cmd == attack || inline && isHTTP(args) {
 		return attack, ""
 	}
 	if cmd == nil {

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/chaintable/chaintable/internal/notes"
 	"github.com/chaintable/chaintable/server/stream"
 )
 
@@ -15,6 +16,7 @@ import (
 type Front struct {
 	config Config
 	began  time.Time
+	notes  notes.Notes
 
 	// listings bounds the requests that read the whole table at once: each keeps a snapshot of it.
 	listings chan struct{}
@@ -30,7 +32,7 @@ type Front struct {
 
 // New makes a Front.
 func New(config Config) *Front {
-	f := &Front{config: config, began: time.Now(), listings: make(chan struct{}, 4)}
+	f := &Front{config: config, began: time.Now(), listings: make(chan struct{}, 2)}
 	f.mu.clients = make(map[int64]*client)
 	return f
 }
@@ -55,12 +57,19 @@ func (f *Front) Serve(ctx context.Context, conn net.Conn, first []byte) {
 		c.requestContext.cancel()
 	}
 	if err != nil {
-		level := f.config.Logger.Debug
-		if errors.Is(err, errAttack) || errors.Is(err, stream.ErrUnread) || errors.Is(err, stream.ErrInput) {
-			level = f.config.Logger.Warn
-		}
-		level("client closed", "client", conn.RemoteAddr(), "error", err)
+		f.note(conn.RemoteAddr(), err)
 	}
+}
+
+// note tells the log why a client was closed: in a warning, one a second of each kind, where it asked for too much.
+func (f *Front) note(client net.Addr, err error) {
+	for _, cause := range []error{errAttack, stream.ErrUnread, stream.ErrInput} {
+		if errors.Is(err, cause) {
+			f.notes.Warn(f.config.Logger, "client closed: "+cause.Error(), "client", client, "error", err)
+			return
+		}
+	}
+	f.config.Logger.Debug("client closed", "client", client, "error", err)
 }
 
 // all lists the clients in no order.

@@ -366,3 +366,32 @@ func TestClientList(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// A value may look like the end of an HTTP request; only a line of words is taken for one.
+func TestHTTPIsWhatComesInline(t *testing.T) {
+	array := "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$8\r\nHTTP/1.1\r\n"
+	if got := exchange(t, newFront(t, servertest.New()), array+"PING\r\n"); got != "+OK\r\n+PONG\r\n" {
+		t.Errorf("as an array: got %q", got)
+	}
+	if got := exchange(t, newFront(t, servertest.New()), "GET k HTTP/1.1\r\nPING\r\n"); got != "" {
+		t.Errorf("as a line: got %q", got)
+	}
+}
+
+// Commands that wait for the chain count as input: when they take all that there is for it, a further one is refused, and the
+// connection goes on.
+func TestWaitingCommandsHaveABound(t *testing.T) {
+	limits := &stream.Limits{Input: stream.NewQuota(1000)}
+	front := resp.New(resp.Config{
+		Backend: servertest.New(), Limits: limits, Logger: slog.New(slog.DiscardHandler), RequestTimeout: time.Second, MaxClients: 1,
+		Clients: func() int { return 1 },
+	})
+	long := strings.Repeat("v", 1000)
+	got := exchange(t, front, "SET k v\r\nSET k "+long+"\r\nGET k\r\n")
+	if !strings.HasPrefix(got, "+OK\r\n-TRYAGAIN not executed: ") || !strings.HasSuffix(got, "$1\r\nv\r\n") {
+		t.Errorf("got %q", got)
+	}
+	if used := limits.Input.Used(); used != 0 {
+		t.Errorf("%d bytes are still taken", used)
+	}
+}

@@ -114,12 +114,11 @@ func keysMatching(c *client, ctx context.Context, args [][]byte) {
 		c.w.error(problem)
 		return
 	}
-	ctx = c.context(ctx)
 	select {
 	case c.front.listings <- struct{}{}:
 		defer func() { <-c.front.listings }()
-	case <-ctx.Done():
-		c.w.error(explain(ctx.Err()))
+	case <-c.context(ctx).Done():
+		c.w.error("TRYAGAIN not executed: too many KEYS are under way")
 		return
 	}
 	var snapshot *table.Snapshot
@@ -142,8 +141,10 @@ func keysMatching(c *client, ctx context.Context, args [][]byte) {
 		return
 	}
 	c.w.array(n)
-	for _, p := range pieces {
+	for i, p := range pieces {
+		pieces[i] = nil
 		c.w.bytes(p)
+		c.pace() // with the listing still ours: so few of them are unread at a time
 	}
 }
 

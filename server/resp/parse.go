@@ -35,6 +35,8 @@ func (e protocolError) Error() string { return "Protocol error: " + string(e) }
 type parser struct {
 	// args are those of the last request. They alias the bytes given to next.
 	args [][]byte
+	// inlined: it was a line of words.
+	inlined bool
 
 	pos     int   // up to which the request has been parsed
 	scanned int   // of an inline request: up to which there is no line end
@@ -57,7 +59,8 @@ func (p *parser) next(b []byte) (n int, whole bool, err error) {
 		if len(b) == 0 {
 			return 0, false, nil
 		}
-		if b[0] != '*' {
+		p.inlined = b[0] != '*'
+		if p.inlined {
 			return p.inline(b)
 		}
 		count, ok, err := p.header(b, "multibulk")
@@ -187,7 +190,7 @@ func (p *parser) collect(b []byte) {
 }
 
 func (p *parser) reset() {
-	*p = parser{args: p.args}
+	*p = parser{args: p.args, inlined: p.inlined}
 }
 
 // shrink lets go of args that a large request has needed. Called when they are not in use.

@@ -81,10 +81,15 @@ func (w *writer) bytes(b []byte) {
 	}
 }
 
-// copied writes a string of any bytes, which may change afterwards.
+// copied writes a string of any bytes, which may change afterwards. A long one waits for a client that does not read.
 func (w *writer) copied(b []byte) {
 	w.number('$', int64(len(b)))
-	w.buf = append(append(w.buf, b...), '\r', '\n')
+	if len(b) < sharedBytes {
+		w.buf = append(w.buf, b...)
+	} else if w.flush(); w.err == nil {
+		_, w.err = w.conn.Write(b)
+	}
+	w.buf = append(w.buf, '\r', '\n')
 }
 
 func (w *writer) text(s string) {

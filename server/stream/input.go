@@ -48,6 +48,8 @@ func (in *input) park() {
 		in.replace(nil, nil, 0)
 	case n <= len(in.buf)/2 && len(in.buf) <= chunkBytes && in.chunk != nil:
 		in.replace(make([]byte, n), nil, 0)
+	case in.taken > 0 && n < chunkBytes:
+		in.replace(make([]byte, n), nil, 0)
 	}
 }
 
@@ -69,12 +71,19 @@ func (c *Conn) Bytes() []byte { return c.in.buf[c.in.r:c.in.w] }
 // Discard consumes n of Bytes.
 func (c *Conn) Discard(n int) { c.in.r += n }
 
-// Release gives the input's buffer back if everything is consumed.
+// Release gives the input's buffer back if everything is consumed, or if it is a large one that what is left does not need.
 func (c *Conn) Release() {
-	if c.in.r == c.in.w {
+	if c.in.r == c.in.w || c.in.taken > 0 {
 		c.in.park()
 	}
 }
+
+// Take takes n bytes of the memory that all connections share for input, for a command that is to wait for the chain. It is
+// false if there are not as many; otherwise Give returns them.
+func (c *Conn) Take(n int) bool { return c.limits.Input.Take(n) }
+
+// Give returns what was taken.
+func (c *Conn) Give(n int) { c.limits.Input.Give(n) }
 
 // Shrink gives up what the input's buffer has beyond Bytes, which move.
 func (c *Conn) Shrink() { c.in.park() }

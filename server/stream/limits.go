@@ -7,7 +7,8 @@ import (
 
 // Limits of design.md, section 9, and those that follow from them.
 const (
-	// MaxInput bounds the input of all connections together, in bytes; buffers of up to chunkBytes do not count.
+	// MaxInput bounds the input of all connections together, in bytes: what has come and is not consumed, but for buffers of up
+	// to chunkBytes, and commands that wait for the chain.
 	MaxInput = 1 << 30
 
 	// MaxUnread is how many bytes of replies a connection may leave unread before it is closed.
@@ -51,4 +52,8 @@ func (l *Limits) admit(c *Conn) bool {
 }
 
 // drained takes back what admit gave.
-func (l *Limits) drained(c *Conn) { l.large.CompareAndSwap(c, nil) }
+func (l *Limits) drained(c *Conn) {
+	if l.large.Load() == c {
+		l.large.CompareAndSwap(c, nil)
+	}
+}

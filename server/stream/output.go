@@ -7,37 +7,56 @@ import (
 	"time"
 )
 
-// pieceBytes is how much the drain goroutine writes under one deadline.
+// pieceBytes is how much is copied to the queue at a time, and how much the drain goroutine writes under one deadline.
 const pieceBytes = 64 << 10
 
-// Write sends p and never blocks: what the socket does not take is copied and queued.
-func (c *Conn) Write(p []byte) (int, error) { return len(p), c.write(p, true) }
+// Write sends p. What the socket does not take is copied and queued, a piece at a time, with a Pace between the pieces: so only
+// a long reply can wait here, and a thousand clients that do not read theirs cost a thousand pieces.
+func (c *Conn) Write(p []byte) (int, error) {
+	n := len(p)
+	for {
+		rest, err := c.write(p, true)
+		if err != nil || len(rest) == 0 {
+			return n - len(rest), err
+		}
+		if err := c.Pace(); err != nil {
+			return n - len(rest), err
+		}
+		p = rest
+	}
+}
 
-// WriteShared is Write for bytes that never change, such as a value of the table: they are not copied.
-func (c *Conn) WriteShared(p []byte) error { return c.write(p, false) }
+// WriteShared is Write for bytes that never change, such as a value of the table. They are queued where they are, and it never
+// waits.
+func (c *Conn) WriteShared(p []byte) error {
+	_, err := c.write(p, false)
+	return err
+}
 
-func (c *Conn) write(p []byte, clone bool) error {
+// write sends what the socket takes and queues what it does not, or only a piece of it if it must be copied. The rest is returned.
+func (c *Conn) write(p []byte, clone bool) (rest []byte, err error) {
 	c.out.Lock()
 	defer c.out.Unlock()
 	if c.out.err != nil {
-		return c.out.err
+		return p, c.out.err
 	}
 	if c.out.closed {
-		return net.ErrClosed
+		return p, net.ErrClosed
 	}
 	idle := c.out.queue == nil
 	if idle {
 		n, err := c.writeNow(p)
 		if err != nil {
 			c.out.err = err
-			return err
+			return p, err
 		}
 		p = p[n:]
 	}
 	if len(p) == 0 {
-		return nil
+		return nil, nil
 	}
 	if clone {
+		p, rest = p[:min(len(p), pieceBytes)], p[min(len(p), pieceBytes):]
 		p = append([]byte(nil), p...)
 	}
 	c.out.queue = append(c.out.queue, p)
@@ -48,7 +67,7 @@ func (c *Conn) write(p []byte, clone bool) error {
 		c.drain.Add(1)
 		go c.drainQueue()
 	}
-	return nil
+	return rest, nil
 }
 
 // drainQueue writes the queue until it is empty, or the client has taken nothing for stallTimeout.
@@ -122,6 +141,7 @@ func (c *Conn) Pace() error {
 		case err != nil:
 			return err
 		case bytes == 0:
+			c.limits.drained(c) // it may have been admitted just as its queue ran empty
 			return nil
 		case bytes >= MaxUnread:
 			return ErrUnread

@@ -51,14 +51,17 @@ type Front struct {
 
 // New makes a Front.
 func New(config Config) *Front {
-	return &Front{config: config, listings: make(chan struct{}, 4)}
+	return &Front{config: config, listings: make(chan struct{}, 2)}
 }
 
 // Serve serves conn, of which first has been read already, until the client or ctx ends. The caller closes conn then,
 // and also to end Serve early; what waits for the chain ends with ctx.
 func (f *Front) Serve(ctx context.Context, conn net.Conn, first []byte) {
 	c := &client{front: f, conn: stream.New(conn, first, f.config.Limits)}
-	defer func() { _ = c.conn.Close() }()
+	defer func() {
+		c.conn.Give(c.pendingBytes)
+		_ = c.conn.Close()
+	}()
 	if err := c.serve(ctx); err != nil {
 		f.config.Logger.Debug("client closed", "client", conn.RemoteAddr(), "error", err)
 	}
@@ -163,12 +166,23 @@ func (c *client) execute(ctx context.Context, r *request) error {
 	if !ok || need.kind != r.Type {
 		return c.send(replyError())
 	}
+	switch r.Opcode {
+	case opGet:
+		return c.get(ctx, r.Key)
+	case opGetKeys:
+		return c.keys(ctx)
+	}
 	answer, err := c.answer(ctx, r)
 	if err != nil {
-		c.front.config.Logger.Debug("request failed", "client", c.conn.RemoteAddr(), "error", err)
-		answer = replyError()
+		return c.failed(err)
 	}
 	return c.send(answer)
+}
+
+// failed answers a request that failed.
+func (c *client) failed(err error) error {
+	c.front.config.Logger.Debug("request failed", "client", c.conn.RemoteAddr(), "error", err)
+	return c.send(replyError())
 }
 
 // add puts a write among those pending.
@@ -178,6 +192,13 @@ func (c *client) add(ctx context.Context, opcode int32, change *table.Command) e
 		if err := c.complete(ctx); err != nil {
 			return err
 		}
+	}
+	// It counts as input until the head has numbered it.
+	if !c.conn.Take(len(encoded)) {
+		if err := c.complete(ctx); err != nil {
+			return err
+		}
+		return c.send(replyError())
 	}
 	c.pending = append(c.pending, &replica.Call{Command: encoded, Numbered: true})
 	c.opcodes = append(c.opcodes, opcode)
@@ -193,6 +214,7 @@ func (c *client) complete(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.front.config.RequestTimeout)
 	defer cancel()
 	c.front.config.Backend.Write(ctx, c.pending)
+	c.conn.Give(c.pendingBytes)
 	pending, codes := c.pending, c.opcodes
 	c.pending, c.opcodes, c.pendingBytes = nil, nil, 0
 	for i, call := range pending {
@@ -208,7 +230,35 @@ func (c *client) complete(ctx context.Context) error {
 	return nil
 }
 
-// answer carries out a request that changes nothing.
+// get answers get. A long value is sent from where it is: a copy for each client that does not read would fill the memory.
+func (c *client) get(ctx context.Context, key []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, c.front.config.RequestTimeout)
+	defer cancel()
+	backend := c.front.config.Backend
+	if err := backend.Await(ctx, c.last); err != nil {
+		return c.failed(err)
+	}
+	var value []byte
+	var ok bool
+	err := backend.Read(ctx, replica.Key(key), func(t *table.Table) { value, _, ok = t.Get(key) })
+	switch {
+	case err != nil:
+		return c.failed(err)
+	case !ok:
+		return c.send(replyError())
+	case len(value) < sharedBytes:
+		return c.send(append(replyData(len(value)), value...))
+	}
+	if _, err := c.conn.Write(replyData(len(value))); err != nil {
+		return err
+	}
+	if err := c.conn.WriteShared(value); err != nil {
+		return err
+	}
+	return c.conn.Pace()
+}
+
+// answer carries out a short request that changes nothing.
 func (c *client) answer(ctx context.Context, r *request) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.front.config.RequestTimeout)
 	defer cancel()
@@ -217,20 +267,10 @@ func (c *client) answer(ctx context.Context, r *request) ([]byte, error) {
 		return nil, err
 	}
 	switch r.Opcode {
-	case opGet:
-		var value []byte
-		var ok bool
-		err := backend.Read(ctx, replica.Key(r.Key), func(t *table.Table) { value, _, ok = t.Get(r.Key) })
-		if err == nil && !ok {
-			return replyError(), nil
-		}
-		return replyData(value), err
 	case opSize:
 		n := 0
 		err := backend.Read(ctx, replica.All, func(t *table.Table) { n = t.Len() })
 		return replyResult(opSize+1, int32(min(n, modulus))), err
-	case opGetKeys:
-		return c.front.keys(ctx)
 	default: // opVerify
 		return c.front.verify(ctx, r.Result)
 	}
@@ -258,16 +298,33 @@ func (f *Front) verify(ctx context.Context, number int32) ([]byte, error) {
 	return replyResult(opVerify+1, result), err
 }
 
+// sharedBytes is the length from which a value is sent from where it is instead of being copied.
+const sharedBytes = 32 << 10
+
 // errKeys is a table whose keys are longer than what a connection may leave unread.
 var errKeys = errors.New("wire: getkeys: the keys are longer than 256 MiB together")
 
-// keys answers getkeys with the keys of one moment.
-func (f *Front) keys(ctx context.Context) ([]byte, error) {
+// keys answers getkeys with the keys of one moment. Few do so at a time, until their replies are on their way.
+func (c *client) keys(ctx context.Context) error {
+	within, cancel := context.WithTimeout(ctx, c.front.config.RequestTimeout)
+	defer cancel()
 	select {
-	case f.listings <- struct{}{}:
-		defer func() { <-f.listings }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	case c.front.listings <- struct{}{}:
+		defer func() { <-c.front.listings }()
+	case <-within.Done():
+		return c.failed(within.Err())
+	}
+	b, err := c.listKeys(within)
+	if err != nil {
+		return c.failed(err)
+	}
+	return c.send(b)
+}
+
+// listKeys is the reply to getkeys.
+func (c *client) listKeys(ctx context.Context) ([]byte, error) {
+	if err := c.front.config.Backend.Await(ctx, c.last); err != nil {
+		return nil, err
 	}
 	var snapshot *table.Snapshot
 	closeSnapshot := func() {
@@ -276,7 +333,7 @@ func (f *Front) keys(ctx context.Context) ([]byte, error) {
 		}
 	}
 	defer func() { closeSnapshot() }()
-	err := f.config.Backend.Read(ctx, replica.All, func(t *table.Table) {
+	err := c.front.config.Backend.Read(ctx, replica.All, func(t *table.Table) {
 		closeSnapshot()
 		snapshot = t.Snapshot()
 	})

@@ -254,13 +254,14 @@ func appendResult(b []byte, result int32) []byte {
 
 func replyError() []byte { return appendResult(reply(opError, typeNone), -1) }
 
-func replyData(data []byte) []byte {
+// replyData is the reply to a get up to its value, of which there are so many bytes.
+func replyData(length int) []byte {
 	b := reply(opGet+1, typeValue)
-	if len(data) == 0 {
+	if length == 0 {
 		return b
 	}
 	b = protowire.AppendTag(b, fieldData, protowire.BytesType)
-	return protowire.AppendBytes(b, data)
+	return protowire.AppendVarint(b, uint64(length))
 }
 
 // Refusal is the reply to a client that will not be served.
