@@ -29,7 +29,7 @@ type inbound struct {
 func (t *TCP) Serve(conn net.Conn) error {
 	defer conn.Close()
 	if err := t.enterInbound(); err != nil {
-		t.log.Warn("link refused", "remote", conn.RemoteAddr().String(), "cause", err)
+		t.notes.Warn(t.log, "link refused", "remote", conn.RemoteAddr().String(), "cause", err)
 		return err
 	}
 	defer t.leaveInbound()
@@ -50,7 +50,7 @@ func (t *TCP) Serve(conn net.Conn) error {
 	case err == io.EOF:
 		return nil
 	case errors.As(err, &bad):
-		t.log.Warn("link closed", "remote", conn.RemoteAddr().String(), "cause", err)
+		t.notes.Warn(t.log, "link closed", "remote", conn.RemoteAddr().String(), "cause", err)
 	default:
 		t.log.Debug("link closed", "remote", conn.RemoteAddr().String(), "cause", err)
 	}

@@ -245,6 +245,33 @@ func TestWhatEndsAConnection(t *testing.T) {
 	}
 }
 
+// Strangers cannot fill the log.
+func TestFewWarnings(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, net *Memory, s scene) {
+		var log strings.Builder
+		b := newNode(t, s, TCPConfig{MaxInbound: 1, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		for range 100 {
+			bad := raw(t, net, b.address, bytes.Repeat([]byte{0x07}, 100))
+			if _, err := bad.Read(make([]byte, 1)); err != io.EOF {
+				t.Error(err)
+			}
+			synctest.Wait()
+		}
+		raw(t, net, b.address, open(alice, 1))
+		synctest.Wait()
+		for range 100 {
+			refused := raw(t, net, b.address, nil)
+			if _, err := refused.Read(make([]byte, 1)); err != io.EOF {
+				t.Error(err)
+			}
+		}
+		synctest.Wait()
+		if strings.Count(log.String(), "\n") != 2 || strings.Count(log.String(), "link refused") != 1 {
+			t.Errorf("log: %s", &log)
+		}
+	})
+}
+
 func TestSilenceBetweenMessagesIsAllowed(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, net *Memory, s scene) {
 		b := newNode(t, s, TCPConfig{})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/chaintable/chaintable/chain"
+	"github.com/chaintable/chaintable/internal/notes"
 )
 
 // TCPConfig is what a TCP transport must know. The zero TCPConfig works, but answers no probes. A bound below zero is
@@ -16,7 +17,7 @@ type TCPConfig struct {
 	// Identity is who this server is now, for those who probe it. Nil, or the zero MemberID: not known, and no
 	// probe is answered. It may be called concurrently, and must not block.
 	Identity func() chain.MemberID
-	// Logger gets a line for each connection that breaks. Nil: none.
+	// Logger gets a line for each connection that breaks; of what strangers do, some. Nil: none.
 	Logger *slog.Logger
 	// Timeout is how long a connection may get nothing through before it counts as broken. Zero is 5 s.
 	Timeout time.Duration
@@ -65,6 +66,7 @@ func positive[N int | int64 | time.Duration](n *N, normally N) {
 type TCP struct {
 	config  TCPConfig
 	log     *slog.Logger
+	notes   notes.Notes
 	handler Handler // set before started is closed
 	input   budget
 

@@ -2,44 +2,15 @@ package server
 
 import (
 	"log/slog"
-	"sync"
-	"time"
+
+	limited "github.com/chaintable/chaintable/internal/notes"
 )
 
-// notes are lines in the log that strangers can cause: one per text and interval.
+// notes are lines in the log that strangers can cause.
 type notes struct {
 	logger *slog.Logger
-	mu     struct {
-		sync.Mutex
-		last map[string]note
-	}
+	limit  limited.Notes
 }
 
-// note is what became of the lines with one text.
-type note struct {
-	at         time.Time // when it was last written
-	suppressed int       // since then
-}
-
-const noteInterval = time.Second
-
-// warn writes a line unless one with this text, which is one of few, was written less than a second ago.
-func (n *notes) warn(text string, args ...any) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.mu.last == nil {
-		n.mu.last = make(map[string]note)
-	}
-	last := n.mu.last[text]
-	now := time.Now()
-	if now.Sub(last.at) < noteInterval {
-		last.suppressed++
-		n.mu.last[text] = last
-		return
-	}
-	n.mu.last[text] = note{at: now}
-	if last.suppressed > 0 {
-		args = append(args, "suppressed", last.suppressed)
-	}
-	n.logger.Warn(text, args...)
-}
+// warn writes a line, unless one with this text, which is one of few, was written less than a second ago.
+func (n *notes) warn(text string, args ...any) { n.limit.Warn(n.logger, text, args...) }

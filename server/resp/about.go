@@ -162,6 +162,18 @@ func (w *writer) keySpecs(cmd *command) {
 	w.int(0)
 }
 
+// help writes what a container's subcommands do, for people: lines as Redis has them.
+func (w *writer) help(of *command) {
+	children := of.children()
+	w.array(1 + 2*len(children))
+	w.simple(strings.ToUpper(of.name) + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")
+	for _, sub := range children {
+		_, name, _ := strings.Cut(sub.name, "|")
+		w.simple(strings.ToUpper(name))
+		w.simple("    " + sub.about)
+	}
+}
+
 // docs writes what COMMAND DOCS says of commands.
 func (w *writer) docs(list []*command) {
 	w.mapping(len(list))

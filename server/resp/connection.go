@@ -61,10 +61,13 @@ func connectionCommands() []*command {
 	}
 }
 
-// subcommands completes the rows of a container's subcommands and gives them by name.
+// subcommands completes the rows of a container's subcommands, HELP among them, and gives them by name.
 func subcommands(of *command, list []*command) map[string]*command {
-	m := make(map[string]*command, len(list))
-	for _, c := range list {
+	m := make(map[string]*command, len(list)+1)
+	for _, c := range append(list, &command{
+		name: "help", arity: 2, since: "5.0.0", about: "Returns what the subcommands do.",
+		run: func(c *client, _ context.Context, _ [][]byte) { c.w.help(of) },
+	}) {
 		m[c.name] = c
 		c.name = of.name + "|" + c.name
 		c.flags, c.group = of.flags, of.group

@@ -130,6 +130,7 @@ var commandCases = []struct{ name, requests, want string }{
 	{"wait", "WAIT 1 0|WAIT x 0|WAIT 1 -1|WAIT 1 x", ":2 -ERR value is not an integer or out of range -ERR timeout is negative -ERR timeout is not an integer or out of range"},
 	{"config get", "CONFIG GET save|CONFIG GET appendonly|CONFIG GET MAX* nothing|CONFIG GET|CONFIG SET a b", "*2 $4 save $0  *2 $10 appendonly $2 no *2 $10 maxclients $3 100 -ERR wrong number of arguments for 'config|get' command -ERR unknown subcommand 'SET'. Try CONFIG HELP."},
 	{"client", "CLIENT|CLIENT ID|CLIENT SETNAME abc|CLIENT GETNAME|CLIENT SETNAME \"a b\"|CLIENT SETINFO LIB-NAME x|CLIENT SETINFO FOO x|CLIENT KILL x", "-ERR wrong number of arguments for 'client' command :1 +OK $3 abc -ERR Client names cannot contain spaces, newlines or special characters. +OK -ERR Unrecognized option 'FOO' -ERR unknown subcommand 'KILL'. Try CLIENT HELP."},
+	{"help", "CONFIG HELP|config help x", "*5 +CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are: +GET +    Returns configuration parameters. +HELP +    Returns what the subcommands do. -ERR wrong number of arguments for 'config|help' command"},
 	{"unknown", "FOO bar baz|foo", "-ERR unknown command 'FOO', with args beginning with: 'bar' 'baz'  -ERR unknown command 'foo', with args beginning with: "},
 	{"unknown, hostile", `"F\r\n+OK"`, "-ERR unknown command 'F??+OK', with args beginning with: "},
 	{"command", "COMMAND COUNT|COMMAND INFO get nothing|COMMAND LIST FILTERBY MODULE x", ":32 *2 *10 $3 get :2 *2 +readonly +fast :1 :1 :1 *0 *0 *1 *6 $5 flags *1 +RO $12 begin_search *4 $4 type $5 index $4 spec *2 $5 index :1 $9 find_keys *4 $4 type $5 range $4 spec *6 $7 lastkey :0 $7 keystep :1 $5 limit :0 *0 *-1 -ERR syntax error"},
@@ -329,6 +330,38 @@ func TestClientsThatDoNotReadWait(t *testing.T) {
 			c.Close()
 		}
 		work.Wait()
+	})
+}
+
+// A server outside the chain counts every member, in each answer.
+func TestOthers(t *testing.T) {
+	backend := servertest.New()
+	backend.State = chainOfThree()
+	backend.State.ID, backend.State.Role, backend.State.State = 4, "spare", "spare"
+	got := exchange(t, newFront(t, backend), "WAIT 1 0\r\nINFO replication\r\nROLE\r\n")
+	for _, want := range []string{":3\r\n", "connected_slaves:3\r\n", "slave0:ip=127.0.0.1,port=7001,", "slave2:", ":0\r\n*3\r\n*3\r\n$9"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
+// Strangers cannot fill the log.
+func TestFewWarnings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		front := resp.New(resp.Config{
+			Backend: servertest.New(), Limits: stream.NewLimits(), Logger: slog.New(slog.NewTextHandler(&log, nil)), RequestTimeout: time.Second,
+			MaxClients: 100, Version: "1.2.3", Clients: func() int { return 1 },
+		})
+		for range 100 {
+			ours, theirs := net.Pipe()
+			front.Serve(t.Context(), theirs, []byte("POST / HTTP/1.1\r\n"))
+			ours.Close()
+		}
+		if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "level=WARN") {
+			t.Errorf("%d lines:\n%s", n, log.String())
+		}
 	})
 }
 

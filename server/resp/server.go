@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/chaintable/chaintable/replica"
 )
 
 func serverCommands() []*command {
@@ -69,7 +71,7 @@ func wait(c *client, _ context.Context, args [][]byte) {
 	case timeout < 0:
 		c.w.error("ERR timeout is negative")
 	default:
-		c.w.int(int64(max(0, len(c.front.config.Backend.Status().View.Members)-1)))
+		c.w.int(int64(len(others(c.front.config.Backend.Status()))))
 	}
 }
 
@@ -80,21 +82,31 @@ func role(c *client, _ context.Context, _ [][]byte) {
 	c.w.array(4)
 	c.w.text("master")
 	c.w.int(int64(s.Committed))
-	others := s.View.Members[:0:0]
-	for _, m := range s.View.Members {
-		if m.Node != s.ID {
-			others = append(others, m)
-		}
-	}
+	others := others(s)
 	c.w.array(len(others))
 	for _, m := range others {
+		c.w.texts([]string{m.host, m.port, strconv.FormatUint(uint64(s.Committed), 10)})
+	}
+	c.w.text("chain_role:" + s.Role)
+}
+
+// place is where a member is reached.
+type place struct{ host, port string }
+
+// others are the members beside this server, which need not be one.
+func others(s replica.Status) []place {
+	var list []place
+	for _, m := range s.View.Members {
+		if m.Node == s.ID {
+			continue
+		}
 		host, port, err := net.SplitHostPort(m.Address)
 		if err != nil {
 			host, port = m.Address, "0"
 		}
-		c.w.texts([]string{host, port, strconv.FormatUint(uint64(s.Committed), 10)})
+		list = append(list, place{host, port})
 	}
-	c.w.text("chain_role:" + s.Role)
+	return list
 }
 
 // configGet answers with the few parameters that mean here what they mean in Redis.
@@ -199,19 +211,14 @@ func infoStats(f *Front) []string {
 
 func infoReplication(f *Front) []string {
 	s := f.config.Backend.Status()
+	others := others(s)
 	lines := []string{
 		"role:master",
 		"chain_role:" + s.Role,
-		fmt.Sprintf("connected_slaves:%d", max(0, len(s.View.Members)-1)),
+		fmt.Sprintf("connected_slaves:%d", len(others)),
 	}
-	n := 0
-	for _, m := range s.View.Members {
-		host, port, err := net.SplitHostPort(m.Address)
-		if m.Node == s.ID || err != nil {
-			continue
-		}
-		lines = append(lines, fmt.Sprintf("slave%d:ip=%s,port=%s,state=online,offset=%d", n, host, port, s.Committed))
-		n++
+	for n, m := range others {
+		lines = append(lines, fmt.Sprintf("slave%d:ip=%s,port=%s,state=online,offset=%d", n, m.host, m.port, s.Committed))
 	}
 	return append(lines, fmt.Sprintf("master_repl_offset:%d", s.Committed))
 }
