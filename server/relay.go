@@ -25,23 +25,14 @@ func (s *Server) relayTo() string {
 }
 
 // relay passes a client's connection on to the server at the address, both ways, until it ends. It is false, and nothing has
-// been read of conn, if nobody answers there.
+// been read of conn, if nobody answers there or there are too many connections.
 func (s *Server) relay(conn net.Conn, first []byte, address string) bool {
-	ctx, cancel := context.WithTimeout(s.ctx, s.config.RequestTimeout)
-	defer cancel()
-	to, err := s.config.Dial(ctx, address)
+	to, err := s.dialHead(address)
 	if err != nil {
 		s.notes.warn("cannot pass a client on to the head", "head", address, "error", err)
 		return false
 	}
 	defer s.forget(to)
-	s.mu.Lock()
-	s.mu.conns[to] = struct{}{}
-	closed := s.mu.closed
-	s.mu.Unlock()
-	if closed {
-		return true
-	}
 	if _, err := to.Write(append([]byte(relayMagic), first...)); err != nil {
 		return true
 	}
@@ -53,6 +44,43 @@ func (s *Server) relay(conn net.Conn, first []byte, address string) bool {
 	pass(to, conn)
 	<-done
 	return true
+}
+
+// errFull keeps descriptors for links, without which a server could not join: a client that is passed on takes two.
+var errFull = errors.New("server: as many connections are open as --max-clients allows")
+
+// place stands among the server's connections for one that is being dialled.
+type place struct{ net.Conn }
+
+// Close does nothing: the dial ends with the server.
+func (*place) Close() error { return nil }
+
+// dialHead adds a connection to those of the server, if there is room.
+func (s *Server) dialHead(address string) (net.Conn, error) {
+	dialled := new(place)
+	defer s.forget(dialled)
+	s.mu.Lock()
+	full := len(s.mu.conns) > s.config.MaxClients
+	if !full {
+		s.mu.conns[dialled] = struct{}{}
+	}
+	s.mu.Unlock()
+	if full {
+		return nil, errFull
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, s.config.RequestTimeout)
+	defer cancel()
+	to, err := s.config.Dial(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.closed {
+		return nil, errors.Join(net.ErrClosed, to.Close())
+	}
+	s.mu.conns[to] = struct{}{}
+	return to, nil
 }
 
 // pass copies until from ends, and then says so to the other side: who has sent its last command may still wait for answers.

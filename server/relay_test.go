@@ -4,6 +4,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/chaintable/chaintable/server"
 )
 
 // TestAServerOutsideTheChainPassesClientsOn talks to a spare as to any member, in both protocols.
@@ -39,6 +41,27 @@ func TestARelayedConnectionIsNotRelayedAgain(t *testing.T) {
 	if got := hear(t, conn); !strings.HasPrefix(got, "-LOADING not in the chain: spare") {
 		t.Errorf("got %q", got)
 	}
+}
+
+// TestRelayedClientsLeaveRoomForLinks: each takes two descriptors, and a server that has none left could not join.
+func TestRelayedClientsLeaveRoomForLinks(t *testing.T) {
+	servers := startServers(t, 2, 1, func(c *server.Config) { c.MaxClients = 3 })
+	spare := servers[1]
+	first, second := dial(t, spare), dial(t, spare)
+	ask(t, first, "GET k\r\n", "$-1\r\n")
+	ask(t, second, "GET k\r\n", "$-1\r\n")
+	third := dial(t, spare)
+	say(t, third, "GET k\r\nQUIT\r\n")
+	if got := hear(t, third); !strings.HasPrefix(got, "-LOADING not in the chain: spare") {
+		t.Errorf("beside two that take four descriptors: got %q", got)
+	}
+	second.Close()
+	waitFor(t, "room again", func() bool {
+		conn := dial(t, spare)
+		defer conn.Close()
+		say(t, conn, "GET k\r\nQUIT\r\n")
+		return hear(t, conn) == "$-1\r\n+OK\r\n"
+	})
 }
 
 func say(t *testing.T, w io.Writer, text string) {
