@@ -184,15 +184,19 @@ func (d *demo) command(ctx context.Context, line string) (answer string, quit bo
 		m, err := d.fleet.find(args[0])
 		return outcome(m, err, func() (string, error) { return d.change(ctx, name, m) }), false
 	case "add":
+		then := d.prospect()
 		m, err := d.fleet.add(ctx, d.fleet.nextPort(d.port))
-		return outcome(m, err, func() (string, error) { return "is running; it joins the chain at its end", nil }), false
+		return outcome(m, err, func() (string, error) { return "is running; " + then, nil }), false
 	case "help", "h", "?":
 		return help, false
 	case "quit", "exit", "q":
 		return "", true
 	case "set", "get", "del", "mget", "mset", "ping", "keys", "info", "incr", "dbsize":
-		return fmt.Sprintf("that is for a client. In another terminal: redis-cli -p %d %s\n",
-			d.fleet.members[0].port, strings.Join(words, " ")), false
+		m := d.fleet.firstRunning()
+		if m == nil {
+			return "that is for a client, and no server runs that could answer one\n", false
+		}
+		return fmt.Sprintf("that is for a client. In another terminal: redis-cli -p %d %s\n", m.port, strings.Join(words, " ")), false
 	}
 	return fmt.Sprintf("unknown command %q: status, kill N, pause N, start N, add, help or quit\n", words[0]), false
 }
@@ -206,11 +210,20 @@ func (d *demo) change(ctx context.Context, what string, m *member) (string, erro
 	case "pause":
 		return "is paused: its connections stay open, but it does nothing", d.fleet.pause(m)
 	}
+	then := d.prospect()
 	err := d.fleet.start(ctx, m)
 	if was == paused {
 		return "goes on where it was", err
 	}
-	return "is running, and empty; it joins the chain at its end", err
+	return "is running, and empty; " + then, err
+}
+
+// prospect is what becomes of a server that begins now.
+func (d *demo) prospect() string {
+	if d.fleet.chained() {
+		return "it joins the chain at its end"
+	}
+	return "no running server is in a chain that it could join"
 }
 
 // outcome is the line that answers a command about one server.

@@ -184,17 +184,25 @@ func TestDemoTalks(t *testing.T) {
 		{"\x00\xff\xfe", "unknown command"},
 		{strings.Repeat("kill ", 2000), "kill which server"},
 		{"PAUSE 1", "server 1 .* is paused"},
-		{"pause 1", "server 1 does not run: it is paused. `start 1`"},
+		{"pause 1", "server 1 does not run: it is paused. `start 1` has it go on"},
+		{"get a", "no server runs"},
 		{"status", `^1 +\d+ +paused +-`},
 		{"kill 1", "server 1 .* is dead"},
 		{"kill 1", "server 1 does not run"},
 		{"status", `^1 +\d+ +killed +-`},
-		{"start 1", "server 1 .* is running"},
+		{"pause 1", "server 1 does not run: it is killed. `start 1` begins it anew, empty"},
+		{"start 1", "server 1 .* is running, and empty; no running server is in a chain"},
 		{"help", "pause N"},
 	} {
 		p.say("%s", c.say)
 		p.expect(c.want)
 	}
+	p.say("kill 1")
+	p.expect("server 1 .* is dead")
+	p.say("add")
+	port := p.expect(`^server 2 \(port (\d+)\) is running; no running server is in a chain`)[1]
+	p.say("get a")
+	p.expect("redis-cli -p " + port + " get a")
 	if err := p.stdin.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -122,7 +122,11 @@ func (f *fleet) kill(m *member) error {
 // pause stops a server as SIGSTOP would.
 func (f *fleet) pause(m *member) error {
 	if m.state != running {
-		return fmt.Errorf("server %d does not run: it is %s. `start %d` has it go on", m.number, m.state, m.number)
+		then := "begins it anew, empty"
+		if m.state == paused {
+			then = "has it go on"
+		}
+		return fmt.Errorf("server %d does not run: it is %s. `start %d` %s", m.number, m.state, m.number, then)
 	}
 	m.freezer.Pause()
 	m.become(paused)
@@ -195,6 +199,29 @@ func (f *fleet) nextPort(first int) int {
 		}
 	}
 	return port
+}
+
+// firstRunning is the running server with the lowest number, or nil.
+func (f *fleet) firstRunning() *member {
+	for _, m := range f.members {
+		if m.state == running {
+			return m
+		}
+	}
+	return nil
+}
+
+// chained tells whether a running server is in a chain.
+func (f *fleet) chained() bool {
+	for _, m := range f.members {
+		if m.state != running {
+			continue
+		}
+		if s := m.node.Status(); s.View.HasNode(s.ID) {
+			return true
+		}
+	}
+	return false
 }
 
 // level tells whether the view that all running servers know names just them, and no learner.

@@ -54,6 +54,7 @@ chain of one and keeps everything in memory. For a chain of several, all in one 
 			return serve(c, args, &o)
 		},
 	}
+	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetVersionTemplate(fmt.Sprintf("table-server {{.Version}} (%s %s/%s)\n", runtime.Version(), runtime.GOOS, runtime.GOARCH))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	f := root.Flags()
