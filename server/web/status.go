@@ -12,8 +12,8 @@ type status struct {
 	Incarnation uint64   `json:"incarnation"`
 	Address     string   `json:"address"`
 	Version     string   `json:"version"`
-	Role        string   `json:"role"`            // head, middle, tail, single, learner, spare or outside
-	State       string   `json:"state,omitempty"` // what a server that is not a member is doing
+	Role        string   `json:"role"`  // head, middle, tail, single, learner, spare or outside
+	State       string   `json:"state"` // member, or in words what the server is doing instead
 	Chain       string   `json:"chain"`
 	Epoch       uint64   `json:"epoch"`
 	Members     []member `json:"members"` // head first
