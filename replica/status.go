@@ -13,7 +13,7 @@ type Status struct {
 	Incarnation chain.Incarnation
 	Address     string
 	Role        string // head, middle, tail, single, learner, spare or outside
-	State       string // what a server that is not a member is doing
+	State       string // member, or in words what this server is doing instead
 	Chain       chain.ID
 	Epoch       chain.Epoch
 	View        chain.View

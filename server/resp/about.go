@@ -38,7 +38,7 @@ func commandInfo(c *client, ctx context.Context, args [][]byte) {
 		if cmd := named(name); cmd != nil {
 			c.w.command(cmd)
 		} else {
-			c.w.nullArray()
+			c.w.null()
 		}
 	}
 }

@@ -346,12 +346,12 @@ func parseInt(b []byte) (int64, bool) {
 	return 0, false
 }
 
-// printable is b without what would break a line of the protocol or a log.
+// printable is b with blanks for what would break a line of the protocol or a terminal. Text beyond ASCII stays as it is.
 func printable(b []byte) string {
 	out := make([]byte, len(b))
 	for i, c := range b {
-		if c < ' ' || c > '~' {
-			c = '?'
+		if c < ' ' || c == 0x7F {
+			c = ' '
 		}
 		out[i] = c
 	}

@@ -66,7 +66,7 @@ var parseCases = []struct{ name, in, want string }{
 	{"half string", "*1\r\n$4\r\nPIN", "REST 11"},
 	{"no line end behind string", "*1\r\n$1\r\nabc", "BREACH Protocol error: expected the end of a bulk string"},
 	{"no dollar", "*1\r\n:4\r\n", "BREACH Protocol error: expected '$', got ':'"},
-	{"unprintable instead of dollar", "*1\r\n\n", "BREACH Protocol error: expected '$', got '?'"},
+	{"unprintable instead of dollar", "*1\r\n\n", "BREACH Protocol error: expected '$', got ' '"},
 	{"negative length", "*1\r\n$-1\r\n", "BREACH Protocol error: invalid bulk length: at most 16777216 bytes"},
 	{"length of 2^63-1", "*1\r\n$9223372036854775807\r\n", "BREACH Protocol error: invalid bulk length: at most 16777216 bytes"},
 	{"length of 2^63", "*1\r\n$9223372036854775808\r\n", "BREACH Protocol error: invalid bulk length"},

@@ -124,15 +124,6 @@ func (w *writer) value(b []byte) {
 	}
 }
 
-// nullArray is where RESP2 has an array, and there is none.
-func (w *writer) nullArray() {
-	if w.resp3 {
-		w.line('_', "")
-	} else {
-		w.line('*', "-1")
-	}
-}
-
 // array announces n elements.
 func (w *writer) array(n int) { w.number('*', int64(n)) }
 
