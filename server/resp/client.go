@@ -1,9 +1,11 @@
 package resp
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +35,7 @@ type client struct {
 	parser parser
 	id     int64
 	ending bool // QUIT: close when all is said
+	multi  bool // within a transaction that was refused
 
 	// pending are the writes of the batch, replies what answers each.
 	pending      []*replica.Call
@@ -100,9 +103,16 @@ func (c *client) serve(ctx context.Context) error {
 	}
 }
 
+// turnRequests is how many requests of one connection are executed before others get their turn: a thousand pipelines, each
+// preempted only after its ten milliseconds, would hold everybody else up for seconds.
+const turnRequests = 16
+
 // requests executes all whole requests that have come, but for the writes at the end, which are left in pending.
 func (c *client) requests(ctx context.Context) error {
-	for !c.ending && c.w.err == nil {
+	for n := 1; !c.ending && c.w.err == nil; n++ {
+		if n%turnRequests == 0 {
+			runtime.Gosched()
+		}
 		n, whole, err := c.parser.next(c.conn.Bytes())
 		if err == nil && whole && len(c.parser.args) > 0 {
 			err = c.execute(ctx, c.parser.args)
@@ -161,6 +171,9 @@ func (c *client) fail(err error) error {
 func (c *client) execute(ctx context.Context, args [][]byte) error {
 	c.front.commands.Add(1)
 	cmd, problem := find(args, c.parser.inlined)
+	if refused := c.transaction(args[0]); refused != "" {
+		cmd, problem = nil, refused
+	}
 	switch {
 	case cmd == attack:
 		return errAttack
@@ -184,6 +197,26 @@ func (c *client) execute(ctx context.Context, args [][]byte) error {
 	}
 	cmd.run(c, ctx, args)
 	return nil
+}
+
+// transaction refuses MULTI, and then everything up to its end: a client that sends a transaction in one pipeline must not have half of it
+// carried out.
+func (c *client) transaction(name []byte) (refused string) {
+	const why = "ERR transactions (MULTI) are not supported"
+	switch {
+	case bytes.EqualFold(name, []byte("MULTI")):
+		c.multi = true
+		return why
+	case !c.multi:
+		return ""
+	case bytes.EqualFold(name, []byte("EXEC")), bytes.EqualFold(name, []byte("DISCARD")):
+		c.multi = false
+		return why
+	case bytes.EqualFold(name, []byte("RESET")), bytes.EqualFold(name, []byte("QUIT")):
+		c.multi = false
+		return ""
+	}
+	return "ERR not executed: " + why[len("ERR "):]
 }
 
 // add puts a write into the batch, and has the batch executed if it is full. What it takes counts as input until the chain has

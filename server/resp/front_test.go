@@ -104,6 +104,7 @@ func chainOfThree() replica.Status {
 var commandCases = []struct{ name, requests, want string }{
 	{"ping", "PING|PING hello|ping a b", "+PONG $5 hello -ERR wrong number of arguments for 'ping' command"},
 	{"echo", `ECHO ""|ECHO|ECHO a b`, "$0  -ERR wrong number of arguments for 'echo' command -ERR wrong number of arguments for 'echo' command"},
+	{"multi", "MULTI|SET k v|EXEC|GET k|MULTI|RESET|GET k", "-ERR transactions (MULTI) are not supported -ERR not executed: transactions (MULTI) are not supported -ERR transactions (MULTI) are not supported $-1 -ERR transactions (MULTI) are not supported +RESET $-1"},
 	{"get and set", "GET k|SET k v|GET k|sEt k w|get k", "$-1 +OK $1 v +OK $1 w"},
 	{"null in RESP3", "HELLO 3 SETNAME x|GET k|SET k v XX|CLIENT GETNAME", "%7 $6 server $5 redis $7 version $6 7.0.15 $5 proto :3 $2 id :1 $4 mode $10 standalone $4 role $6 master $7 modules *0 _ _ $1 x"},
 	{"hello in RESP2", "HELLO", "*14 $6 server $5 redis $7 version $6 7.0.15 $5 proto :2 $2 id :1 $4 mode $10 standalone $4 role $6 master $7 modules *0"},

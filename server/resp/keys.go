@@ -135,7 +135,7 @@ func keysMatching(c *client, ctx context.Context, args [][]byte) {
 	}) {
 		return
 	}
-	pieces, n, problem := listKeys(snapshot, pattern)
+	pieces, n, problem := listKeys(c.context(ctx), snapshot, pattern)
 	if problem != "" {
 		c.w.error(problem)
 		return
@@ -148,11 +148,17 @@ func keysMatching(c *client, ctx context.Context, args [][]byte) {
 	}
 }
 
+// deadlineKeys is how many keys are looked at between looks at the deadline.
+const deadlineKeys = 64
+
 // listKeys encodes the keys that match, in pieces.
-func listKeys(snapshot *table.Snapshot, pattern []byte) (pieces [][]byte, n int, problem string) {
+func listKeys(ctx context.Context, snapshot *table.Snapshot, pattern []byte) (pieces [][]byte, n int, problem string) {
 	var w writer
-	size := 0
+	size, looked := 0, 0
 	for key := range snapshot.All() {
+		if looked++; looked%deadlineKeys == 0 && ctx.Err() != nil {
+			return nil, 0, "TRYAGAIN not executed: the pattern took too long; use SCAN"
+		}
 		if !glob(pattern, key) {
 			continue
 		}

@@ -13,8 +13,8 @@
 //	                                         99, 60, result = -1: what was asked for failed
 //
 // Where a message ends must be guessed: a tag of field 1 begins the next one; a message that has what its opcode needs
-// is whole; and as proto3 sends neither empty strings nor zeros, so is one of whole fields behind which nothing comes for
-// 20 ms.
+// is whole; and as proto3 sends neither empty strings nor zeros, so is a put without data or a verify without result behind
+// which nothing comes for 20 ms. An empty key is whole with the next request, or with the end.
 //
 // put and del are answered with the operation's number before it commits. Anything else that the connection asks for waits
 // for them.

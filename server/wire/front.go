@@ -82,23 +82,23 @@ type client struct {
 
 // serve answers requests until the connection ends. It returns why, nil for a client that has ended it.
 func (c *client) serve(ctx context.Context) error {
-	silent := false // nothing came behind what is there
-	for ended := false; ; {
-		err := c.requests(ctx, silent)
+	then := open
+	for {
+		err := c.requests(ctx, then)
 		if err == nil {
 			err = c.complete(ctx)
 		}
 		if err != nil {
 			return c.fail(err)
 		}
-		if ended {
+		if then == ended {
 			c.conn.Finish()
 			return nil
 		}
 		if err := c.conn.Pace(); err != nil {
 			return err
 		}
-		silent = false
+		then = open
 		if c.decoder.waits(len(c.conn.Bytes())) {
 			err = c.conn.FillWithin(silence)
 		} else {
@@ -107,9 +107,9 @@ func (c *client) serve(ctx context.Context) error {
 		}
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			silent = true
+			then = silent
 		case errors.Is(err, io.EOF):
-			silent, ended = true, true
+			then = ended
 		case err != nil:
 			return c.fail(err)
 		}
@@ -133,9 +133,9 @@ func (c *client) fail(err error) error {
 }
 
 // requests answers all whole requests that have come, but for the writes at the end, which are left in pending.
-func (c *client) requests(ctx context.Context, silent bool) error {
+func (c *client) requests(ctx context.Context, then behind) error {
 	for {
-		n, r, whole, err := c.decoder.next(c.conn.Bytes(), silent)
+		n, r, whole, err := c.decoder.next(c.conn.Bytes(), then)
 		if err != nil {
 			return errors.Join(c.complete(ctx), err)
 		}

@@ -81,6 +81,15 @@ type request struct {
 // span is a string within a message.
 type span struct{ from, to int }
 
+// behind is what is known of the bytes behind those at hand.
+type behind uint8
+
+const (
+	open   behind = iota // more may come at any moment
+	silent               // none came for a while
+	ended                // none will come
+)
+
 // decoder finds messages in a stream of bytes. It looks at each field once however the bytes are split, and keeps only
 // a few numbers.
 type decoder struct {
@@ -96,10 +105,9 @@ var errTooLong = fmt.Errorf("wire: a message is longer than a key of %d and a va
 
 var errGroup = errors.New("wire: a field of a wire type that is not used")
 
-// next decodes b, which starts where the last message ended, less what was consumed since. silent says that after b came
-// nothing for a while. It returns how many bytes are consumed and whether r is a whole message. An error says that what
+// next decodes b, which starts where the last message ended, less what was consumed since. It returns how many bytes are consumed and whether r is a whole message. An error says that what
 // follows can never be decoded.
-func (d *decoder) next(b []byte, silent bool) (n int, r request, whole bool, err error) {
+func (d *decoder) next(b []byte, then behind) (n int, r request, whole bool, err error) {
 	for d.pos < len(b) {
 		tag, typ, size := protowire.ConsumeTag(b[d.pos:])
 		if size < 0 {
@@ -126,15 +134,32 @@ func (d *decoder) next(b []byte, silent bool) (n int, r request, whole bool, err
 			n += end
 		}
 	}
-	if d.enough() || silent && d.waits(len(b)) {
+	between := d.has&hasOpcode != 0 && d.pos == len(b)
+	if d.enough() || then == silent && d.waits(len(b)) || then == ended && between {
 		m, r := d.finish(b)
 		return n + m, r, true, nil
 	}
 	return n, r, false, nil
 }
 
-// waits tells whether of b, of which n bytes are not consumed, silence makes a whole message.
-func (d *decoder) waits(n int) bool { return d.has&hasOpcode != 0 && d.pos == n }
+// waits tells whether of b, of which n bytes are not consumed, silence makes a whole message: of a put without data and of a verify
+// without result, as proto3 sends neither empty strings nor zeros, and of what can only be refused. Anything else that
+// lacks a field is on its way.
+func (d *decoder) waits(n int) bool {
+	if d.has&hasOpcode == 0 || d.pos != n {
+		return false
+	}
+	need, ok := opcodes[d.opcode]
+	switch {
+	case !ok:
+		return true
+	case d.has&hasType == 0:
+		return false
+	case d.kind != need.kind || d.opcode == opVerify:
+		return true
+	}
+	return d.opcode == opPut && d.has&(hasKey|hasData) != 0 // data comes behind the key, so that one is the empty key
+}
 
 // enough tells whether the message has what its opcode needs.
 func (d *decoder) enough() bool {

@@ -32,8 +32,8 @@ func m(fields ...any) string {
 	return string(b)
 }
 
-// decodeAll feeds input in pieces that end at the cuts; after the last one it is silent.
-func decodeAll(input []byte, silent bool, cuts ...int) string {
+// decodeAll feeds input in pieces that end at the cuts, and says what is known behind the last one.
+func decodeAll(input []byte, then behind, cuts ...int) string {
 	var d decoder
 	var out []string
 	var held []byte
@@ -42,7 +42,11 @@ func decodeAll(input []byte, silent bool, cuts ...int) string {
 		held = append(held, input[from:to]...)
 		from = to
 		for {
-			n, r, whole, err := d.next(held, silent && i == len(cuts))
+			last := open
+			if i == len(cuts) {
+				last = then
+			}
+			n, r, whole, err := d.next(held, last)
 			if err != nil {
 				return strings.Join(append(out, "ERROR"), " ")
 			}
@@ -83,15 +87,18 @@ var decodeCases = []struct {
 	{"two in one", put + get, `40/30 "key"="data" 0 30/10 "key"="" 0`, ""},
 	{"put without data", m(1, 40, 2, 30, 3, "key"), "REST 9", `40/30 "key"="" 0`},
 	{"put without data, another", m(1, 40, 2, 30, 3, "key") + size, `40/30 "key"="" 0 10/60 ""="" 0`, ""},
-	{"put without anything", m(1, 40, 2, 30), "REST 4", `40/30 ""="" 0`},
+	{"put without key", m(1, 40, 2, 30, 5, "data"), "REST 10", `40/30 ""="data" 0`},
+	{"put without anything", m(1, 40, 2, 30), "REST 4", ""},
 	{"verify without result", m(1, 60, 2, 50), "REST 4", `60/50 ""="" 0`},
-	{"get without key", m(1, 30, 2, 10), "REST 4", `30/10 ""="" 0`},
+	{"get without key", m(1, 30, 2, 10), "REST 4", ""},
+	{"get without key, another", m(1, 30, 2, 10) + size, `30/10 ""="" 0 10/60 ""="" 0`, ""},
 	{"empty key sent", m(1, 30, 2, 10, 3, ""), `30/10 ""="" 0`, ""},
 	{"unknown opcode", m(1, 77, 2, 60), "REST 4", `77/60 ""="" 0`},
 	{"unknown opcode, another", m(1, 77) + size, `77/0 ""="" 0 10/60 ""="" 0`, ""},
 	{"negative opcode", m(1, -1), "REST 11", `-1/0 ""="" 0`},
 	{"wrong type", m(1, 10, 2, 10), `10/10 ""="" 0`, ""},
-	{"no type", m(1, 10), "REST 2", `10/0 ""="" 0`},
+	{"no type", m(1, 10), "REST 2", ""},
+	{"wrong type of many", m(1, 40, 2, 10), "REST 4", `40/10 ""="" 0`},
 	{"other order", m(1, 40, 5, "data", 3, "key", 2, 30), `40/30 "key"="data" 0`, ""},
 	{"unknown fields", m(1, 40, 2, 30, 99, "x", 3, "key", 7, "k", 15, 3, 5, "data"), `40/30 "key"="data" 0`, ""},
 	{"fields that come late", size + m(3, "late", 15, 1) + get, `10/60 "late"="" 0 30/10 "key"="" 0`, ""},
@@ -118,15 +125,29 @@ var decodeCases = []struct {
 
 func TestDecode(t *testing.T) {
 	for _, c := range decodeCases {
-		if got := decodeAll([]byte(c.in), false); got != c.want {
+		if got := decodeAll([]byte(c.in), open); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
 		want := c.want
 		if c.silent != "" {
 			want = c.silent
 		}
-		if got := decodeAll([]byte(c.in), true); got != want {
+		if got := decodeAll([]byte(c.in), silent); got != want {
 			t.Errorf("%s, and silence: got %s, want %s", c.name, got, want)
+		}
+	}
+}
+
+// When nothing will come any more, a request is what came of it.
+func TestDecodeEnded(t *testing.T) {
+	for in, want := range map[string]string{
+		m(1, 30, 2, 10): `30/10 ""="" 0`,
+		m(1, 40, 2, 30): `40/30 ""="" 0`,
+		put[:9]:         `40/30 "key"="" 0`,
+		put[:8]:         "REST 8",
+	} {
+		if got := decodeAll([]byte(in), ended); got != want {
+			t.Errorf("%q: got %s, want %s", in, got, want)
 		}
 	}
 }
@@ -134,15 +155,15 @@ func TestDecode(t *testing.T) {
 // Requests with all their fields are the same however they are split.
 func TestDecodeSplit(t *testing.T) {
 	for _, in := range []string{put, get, size, verify, put + get + size + verify, m(1, 40, 2, 30, 3, "key") + size, m(1, 77, 2, 3) + put} {
-		want := decodeAll([]byte(in), false)
+		want := decodeAll([]byte(in), open)
 		var all []int
 		for cut := range len(in) {
-			if got := decodeAll([]byte(in), false, cut); got != want {
+			if got := decodeAll([]byte(in), open, cut); got != want {
 				t.Errorf("%q, split at %d: got %s, want %s", in, cut, got, want)
 			}
 			all = append(all, cut)
 		}
-		if got := decodeAll([]byte(in), false, all...); got != want {
+		if got := decodeAll([]byte(in), open, all...); got != want {
 			t.Errorf("%q, byte by byte: got %s, want %s", in, got, want)
 		}
 	}
@@ -151,7 +172,7 @@ func TestDecodeSplit(t *testing.T) {
 // A field that comes when its message has been answered does not get into the next.
 func TestDecodeForgetsLateFields(t *testing.T) {
 	in := []byte(size + m(3, "late", 6, 5) + m(1, 30, 2, 10))
-	if got, want := decodeAll(in, true, len(size)), `10/60 ""="" 0 30/10 ""="" 0`; got != want {
+	if got, want := decodeAll(in, ended, len(size)), `10/60 ""="" 0 30/10 ""="" 0`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -159,20 +180,20 @@ func TestDecodeForgetsLateFields(t *testing.T) {
 // Many small fields do not make a message endless.
 func TestMessageIsBounded(t *testing.T) {
 	in := append([]byte("\x08\x28"), bytes.Repeat([]byte("\x78\x01"), maxMessage/2)...)
-	if got := decodeAll(in, false); got != "ERROR" {
+	if got := decodeAll(in, open); got != "ERROR" {
 		t.Errorf("got %.100s", got)
 	}
 }
 
 func FuzzDecode(f *testing.F) {
 	for _, c := range decodeCases {
-		f.Add([]byte(c.in), true)
+		f.Add([]byte(c.in), uint8(silent))
 	}
-	f.Fuzz(func(t *testing.T, in []byte, silent bool) {
+	f.Fuzz(func(t *testing.T, in []byte, then uint8) {
 		var d decoder
 		held := in
 		for range len(in) + 2 {
-			n, r, whole, err := d.next(held, silent)
+			n, r, whole, err := d.next(held, behind(then))
 			if n < 0 || n > len(held) {
 				t.Fatalf("%d of %d bytes were consumed", n, len(held))
 			}
