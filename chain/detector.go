@@ -31,8 +31,9 @@ type detector struct {
 	learnSince  Time          // when the present learner became one
 
 	viewDue, listDue bool
-	viewSync         bool // the next view asked for is to be the newest
-	syncing          bool // the one in flight is
+	viewSync         bool  // the next view asked for is to be the newest
+	syncing          bool  // the one in flight is
+	viewKnew         Epoch // our epoch when it was asked for
 	viewBusy         bool
 	listBusy         bool
 }
@@ -224,6 +225,7 @@ func (r *Replica) flushReads() {
 	d := &r.watch
 	if d.viewDue && !d.viewBusy {
 		d.viewDue, d.viewBusy, d.syncing, d.viewSync = false, true, d.viewSync || r.view.Epoch == 0, false
+		d.viewKnew = r.view.Epoch
 		r.out.Ask = append(r.out.Ask, AskView{Sync: d.syncing})
 	}
 	if d.listDue && !d.listBusy {
@@ -269,7 +271,8 @@ type lostChain struct{ since Time }
 
 // chainLost stops serving, looks again for T, and then ends the server: what it holds may be all that is left.
 func (r *Replica) chainLost(why string) {
-	if !r.watch.syncing { // perhaps only an old answer
+	if !r.watch.syncing || r.watch.viewKnew != r.view.Epoch {
+		// Perhaps only an old answer, or one that was on its way when we changed the view ourselves.
 		r.watch.viewDue, r.watch.viewSync = true, true
 		return
 	}

@@ -15,7 +15,10 @@ const chunkBytes = 256 << 10
 
 // carryOut does what the chain wants done, in the order of the fields of chain.Ready.
 func (r *Replica) carryOut() {
-	for {
+	for n := 0; ; n++ {
+		if n > 0 {
+			r.tickIfDue()
+		}
 		ready := r.core.Ready()
 		if ready.Empty() {
 			return

@@ -63,8 +63,8 @@ func TestDictionary(t *testing.T) {
 	p.expect(`\(server 1 removed`)
 	p.say("start 1")
 	p.expect(`\(server 1 joined`)
-	awaitEqual(t, p, ports)
 	for i := range ports {
+		awaitEqual(t, p, ports)
 		for other := range ports {
 			if other != i {
 				p.say("kill %d", other+1)
