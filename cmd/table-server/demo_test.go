@@ -78,15 +78,17 @@ func TestDemo(t *testing.T) {
 func awaitEqual(t *testing.T, p *process, ports []string) {
 	t.Helper()
 	var rows [][]string
-	for end := time.Now().Add(patience); time.Now().Before(end); {
+	pace := time.NewTicker(50 * time.Millisecond) // asking without a pause starves the servers that are asked
+	defer pace.Stop()
+	for end := time.Now().Add(patience); time.Now().Before(end); <-pace.C {
 		p.say("status")
 		p.expect(`^SERVER +PORT +STATE +ROLE`)
 		rows = nil
 		equal := true
 		for i, port := range ports {
-			row := p.expect(fmt.Sprintf(`^%d +%s +running +(\S+) .* ([0-9a-f]{16}) `, i+1, port))
+			row := p.expect(fmt.Sprintf(`^%d +%s +running +(\S+) +(\d+) .* ([0-9a-f]{16}) `, i+1, port))
 			rows = append(rows, row)
-			equal = equal && row[2] == rows[0][2] && (row[1] == "head" || row[1] == "middle" || row[1] == "tail")
+			equal = equal && row[2] == rows[0][2] && row[3] == rows[0][3] && (row[1] == "head" || row[1] == "middle" || row[1] == "tail")
 		}
 		if equal {
 			return
