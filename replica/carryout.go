@@ -14,14 +14,17 @@ import (
 const chunkBytes = 256 << 10
 
 // carryOut does what the chain wants done, in the order of the fields of chain.Ready.
-func (r *Replica) carryOut() {
+//
+// It is true if there may be more: a server with much to catch up with must look at its inputs in between, the answers to its
+// heartbeats among them.
+func (r *Replica) carryOut() (more bool) {
 	for n := 0; ; n++ {
-		if n > 0 {
-			r.tickIfDue()
+		if n == turnReadies {
+			return true
 		}
 		ready := r.core.Ready()
 		if ready.Empty() {
-			return
+			return false
 		}
 		if len(ready.News) > 0 {
 			r.publish() // before anybody is told of what has changed
@@ -56,7 +59,7 @@ func (r *Replica) carryOut() {
 		if ready.Halt != nil {
 			r.err = ready.Halt
 			r.config.Logger.Error("halted", "error", r.err)
-			return
+			return false
 		}
 	}
 }

@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	inputQueue = 1024 // inputs that wait for the loop; then links and the coordinator's answers wait
-	batchQueue = 1024 // Writes that wait for the loop; then connections wait
-	turnInputs = 256  // taken in before the loop looks at what is to be done
+	inputQueue  = 1024 // inputs that wait for the loop; then links and the coordinator's answers wait
+	batchQueue  = 1024 // Writes that wait for the loop; then connections wait
+	turnReadies = 4    // carried out before the loop looks at its inputs again
+	turnInputs  = 256  // taken in before the loop looks at what is to be done
 )
 
 // Replica is one running server's part in the chain. All methods may be called concurrently.
@@ -150,7 +151,11 @@ func (r *Replica) run() {
 	r.wake()
 	r.tick()
 	for r.err == nil {
-		r.carryOut()
+		if r.carryOut() && r.ctx.Err() == nil {
+			r.tickIfDue()
+			r.drain()
+			continue
+		}
 		batches := r.batches
 		if r.core.Full() {
 			batches = nil // connections wait
