@@ -181,7 +181,7 @@ func (r *Replica) ask(a chain.Ask) {
 	case chain.AskDelete:
 		in = chain.CoordDeleted{Member: a.MemberID, Outcome: coord.Outcome(c.Delete(ctx, a.Registered))}
 	}
-	r.input(in)
+	r.hurry(in)
 }
 
 // probe looks whether anybody is there.
@@ -189,7 +189,7 @@ func (r *Replica) probe(m chain.Member) {
 	ctx, cancel := context.WithTimeout(r.ctx, r.config.Chain.SessionTimeout*3/4)
 	defer cancel()
 	dead, err := r.config.Links.Probe(ctx, m)
-	r.input(chain.ProbeDone{Member: m.MemberID, Dead: dead && err == nil})
+	r.hurry(chain.ProbeDone{Member: m.MemberID, Dead: dead && err == nil})
 }
 
 // watchNews passes on the coordinator's news.
@@ -197,7 +197,7 @@ func (r *Replica) watchNews() {
 	for {
 		select {
 		case <-r.config.Coordinator.News():
-			if !r.input(chain.CoordNews{}) {
+			if !r.hurry(chain.CoordNews{}) {
 				return
 			}
 		case <-r.ctx.Done():

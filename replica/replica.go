@@ -13,10 +13,11 @@ import (
 )
 
 const (
-	inputQueue  = 1024 // inputs that wait for the loop; then links and the coordinator's answers wait
+	inputQueue  = 1024 // messages that wait for the loop; then links wait
 	batchQueue  = 1024 // Writes that wait for the loop; then connections wait
+	urgentQueue = 64   // what else waits for it: of each kind there is little under way
 	turnReadies = 4    // carried out before the loop looks at its inputs again
-	turnInputs  = 256  // taken in before the loop looks at what is to be done
+	turnInputs  = 256  // taken in before the loop looks at what is to be done, if there is time for so many
 )
 
 // Replica is one running server's part in the chain. All methods may be called concurrently.
@@ -28,7 +29,8 @@ type Replica struct {
 	status atomic.Pointer[chain.Status]
 	id     atomic.Pointer[chain.MemberID]
 
-	inputs  chan chain.Input
+	inputs  chan chain.Input // what links bring
+	urgent  chan chain.Input // what the coordinator and operators say, which must not wait behind that
 	batches chan *batch
 	cancels chan *batch
 
@@ -44,8 +46,8 @@ type Replica struct {
 	err error // why the replica halted; set before done closes
 
 	// Of the loop alone.
-	now      chain.Time // when this turn began, or time was last looked at
-	ticked   chain.Time // when the chain was last told
+	now      chain.Time // of the step that is under way
+	ticked   chain.Time // of the last tick
 	calls    map[uint64]pending
 	nextID   uint64
 	snapshot *table.Snapshot // being sent to a learner
@@ -71,7 +73,8 @@ func Start(config Config) (*Replica, error) {
 	}
 	r := &Replica{
 		config: config, core: core, gate: core.Gate(),
-		inputs: make(chan chain.Input, inputQueue), batches: make(chan *batch, batchQueue), cancels: make(chan *batch),
+		inputs: make(chan chain.Input, inputQueue), urgent: make(chan chain.Input, urgentQueue),
+		batches: make(chan *batch, batchQueue), cancels: make(chan *batch),
 		done: make(chan struct{}), left: make(chan struct{}),
 		calls: make(map[uint64]pending),
 	}
@@ -119,7 +122,7 @@ func (r *Replica) Close() error {
 // case, and says so.
 func (r *Replica) Leave(ctx context.Context) error {
 	var late error
-	if r.input(chain.Leave{}) {
+	if r.hurry(chain.Leave{}) {
 		select {
 		case <-r.left:
 		case <-r.done:
@@ -133,10 +136,16 @@ func (r *Replica) Leave(ctx context.Context) error {
 	return late
 }
 
-// input hands something to the loop. It is false if the loop has ended.
-func (r *Replica) input(in chain.Input) bool {
+// input hands the loop what a link brings. It is false if the loop has ended.
+func (r *Replica) input(in chain.Input) bool { return r.hand(r.inputs, in) }
+
+// hurry hands the loop what goes before all that links bring: a server that has much to catch up with must see the answers
+// to its heartbeats.
+func (r *Replica) hurry(in chain.Input) bool { return r.hand(r.urgent, in) }
+
+func (r *Replica) hand(queue chan<- chain.Input, in chain.Input) bool {
 	select {
-	case r.inputs <- in:
+	case queue <- in:
 		return true
 	case <-r.ctx.Done():
 		return false
@@ -152,7 +161,7 @@ func (r *Replica) run() {
 	r.tick()
 	for r.err == nil {
 		if r.carryOut() && r.ctx.Err() == nil {
-			r.tickIfDue()
+			r.wake()
 			r.drain()
 			continue
 		}
@@ -161,6 +170,9 @@ func (r *Replica) run() {
 			batches = nil // connections wait
 		}
 		select {
+		case in := <-r.urgent:
+			r.wake()
+			r.step(in)
 		case in := <-r.inputs:
 			r.wake()
 			r.step(in)
@@ -180,13 +192,22 @@ func (r *Replica) run() {
 	}
 }
 
-// drain takes in what else is waiting, so that one turn serves many. First it lets others run: connections that have a command
-// at hand get it in here, and 64 clients' commands travel the chain in a few messages instead of as many as there are commands.
+// drain takes in what else is waiting, so that one turn serves many; but not for longer than from one tick to the next, as what
+// the chain then wants, such as a heartbeat, is done only afterwards.
+//
+// First it lets others run: connections that have a command at hand get it in here, and 64 clients' commands travel the chain
+// in a few messages instead of as many as there are commands.
 func (r *Replica) drain() {
 	runtime.Gosched()
 	for n := range turnInputs {
-		if n%8 == 7 {
-			r.tickIfDue()
+		if n%8 == 7 && r.tickIfDue() {
+			return
+		}
+		select {
+		case in := <-r.urgent:
+			r.step(in)
+			continue
+		default:
 		}
 		batches := r.batches
 		if r.core.Full() {
@@ -203,7 +224,7 @@ func (r *Replica) drain() {
 	}
 }
 
-// wake begins a turn. The time is read once for all that it does: a system call would cost more than many an input.
+// wake begins a turn.
 func (r *Replica) wake() {
 	r.config.Pause()
 	r.now = r.config.Clock()
@@ -221,12 +242,14 @@ func (r *Replica) tick() {
 	r.publish()
 }
 
-// tickIfDue lets time pass within a long turn: a server that has much to catch up with must go on saying that it lives.
-func (r *Replica) tickIfDue() {
-	if now := r.config.Clock(); now.Sub(r.ticked) >= r.tickEvery() {
-		r.now = now
-		r.tick()
+// tickIfDue looks at the time, and lets it pass: the ticker has no turn while there is always something else to do.
+func (r *Replica) tickIfDue() bool {
+	r.now = r.config.Clock()
+	if r.now.Sub(r.ticked) < r.tickEvery() {
+		return false
 	}
+	r.tick()
+	return true
 }
 
 func (r *Replica) step(in chain.Input) { r.core.Step(r.now, in) }

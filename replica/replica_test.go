@@ -35,6 +35,12 @@ func newCluster(t testing.TB) *cluster {
 // start adds a server, which is closed with the test.
 func (c *cluster) start() *replica.Replica {
 	c.t.Helper()
+	return c.startAs(func(*replica.Config) {})
+}
+
+// startAs lets the test change how the server is made.
+func (c *cluster) startAs(change func(*replica.Config)) *replica.Replica {
+	c.t.Helper()
 	c.next++
 	address := fmt.Sprintf("10.0.0.%d:7000", c.next)
 	var self atomic.Pointer[replica.Replica]
@@ -44,7 +50,7 @@ func (c *cluster) start() *replica.Replica {
 		}
 		return chain.MemberID{}
 	}})
-	r, err := replica.Start(replica.Config{
+	config := replica.Config{
 		Chain: chain.Config{
 			Self:           chain.Member{MemberID: chain.MemberID{Node: chain.NodeID(rand.Uint64())}, Address: address},
 			SessionTimeout: 400 * time.Millisecond, NewChain: chain.ID(rand.Uint64()),
@@ -52,7 +58,9 @@ func (c *cluster) start() *replica.Replica {
 		Coordinator: local.NewClient(c.store, local.Faults{}),
 		Links:       links,
 		Logger:      slog.New(slog.NewTextHandler(c.t.Output(), nil)),
-	})
+	}
+	change(&config)
+	r, err := replica.Start(config)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func TestDictionary(t *testing.T) {
 		t.Fatal(err)
 	}
 	words := strings.Split(strings.TrimSpace(string(data)), "\n")
-	p := start(t, "demo", "--port", "0", "--request-timeout", "1m", "--session-timeout", "2s")
+	p := start(t, "demo", "--port", "0", "--request-timeout", "1m")
 	var ports []string
 	for i := range 3 {
 		ports = append(ports, p.expect(fmt.Sprintf(`^%d +(\d+) +(?:head|middle|tail)$`, i+1))[1])
