@@ -137,4 +137,5 @@ func (r *Replica) linkReset(peer MemberID) {
 		r.restartRequests()
 		r.restartBarrier()
 	}
+	r.unsure(peer)
 }

@@ -140,3 +140,11 @@ func (r *Replica) propose(from MemberID, m Propose) {
 		s.next++
 	}
 }
+
+// unsure has a peer begin another stream when refusals may be lost: it would wait for the rest of a stream that we no longer take.
+func (r *Replica) unsure(peer MemberID) {
+	to, ok := r.view.Find(peer)
+	if s := r.head.streams[peer]; ok && s != nil && r.isHead() {
+		r.sendTo(to, Proposed{Stream: s.number, Refuse: RefuseUnsure})
+	}
+}

@@ -114,7 +114,8 @@ func (Barrier) message()     {}
 func (Ping) message()        {}
 func (Stale) message()       {}
 
-// Refusal says why the head did not number a request. A refused request was not executed.
+// Refusal says why the head did not number a request. A request that it refused was not executed; of a stream that it is not
+// sure of, any may have been.
 type Refusal uint8
 
 // The refusals.
@@ -123,4 +124,5 @@ const (
 	RefuseBusy    Refusal = 1 // window full, head not ready or leaving: the rest of the stream is to be sent again
 	RefuseMemory  Refusal = 2 // the table would pass its bound
 	RefuseSession Refusal = 3 // the session has MaxSessionResults requests in flight
+	RefuseUnsure  Refusal = 4 // what the head said of this stream may be lost: begin another
 )

@@ -320,7 +320,7 @@ func (r *Replica) refuse(q *request, why Refusal) {
 	if why == RefuseMemory {
 		kind = AnswerMemory
 	}
-	if q.handed > 1 {
+	if q.doubt {
 		kind = AnswerUncertain
 	}
 	r.answer(q, kind, 0)
@@ -340,8 +340,12 @@ func (r *Replica) proposed(from MemberID, m Proposed) {
 	if m.Stream != p.stream || from != r.view.Head().MemberID {
 		return
 	}
-	if m.Refuse == RefuseBusy {
+	switch m.Refuse {
+	case RefuseBusy:
 		r.takeBack(m.Index)
+		return
+	case RefuseUnsure:
+		r.restartRequests()
 		return
 	}
 	q := p.inStream[m.Index]
