@@ -110,13 +110,13 @@ func Touches(command []byte, hashes []uint64) (_ []uint64, all bool) {
 // maxNumberBytes is the longest decimal int64.
 const maxNumberBytes = 20
 
-// Growth is by how many bytes at most the command makes Table.Bytes grow, its result and its place among the lost
-// numbers included. It is for chain.Config.Growth.
-func Growth(command []byte) int64 {
-	grow := int64(resultBytes + spanBytes)
+// Growth is by how many bytes at most the command's keys and values make Table.Bytes grow: zero for one that only removes, which
+// must go in when the table is full. Its result or its place among the lost numbers is not included; of these
+// there are at most chain.MaxSessionResults a session, and maxSpans. It is for chain.Config.Growth.
+func Growth(command []byte) (grow int64) {
 	var c Command
 	if c.decode(command) != nil {
-		return grow
+		return 0
 	}
 	for _, p := range c.Pairs {
 		grow += entryBytes(len(p.Key), len(p.Value))

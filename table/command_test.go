@@ -176,7 +176,7 @@ func TestLimits(t *testing.T) {
 			if (r.Code == CodeOK) != c.ok || (r.Code == CodeInvalid) == c.ok {
 				t.Errorf("apply: %+v", r)
 			}
-			if grow := Growth(encoded); x.Bytes() > grow {
+			if grow := Growth(encoded) + resultBytes + spanBytes; x.Bytes() > grow {
 				t.Errorf("grew by %d, announced were %d", x.Bytes(), grow)
 			}
 			if (x.Fate(1) == Lost) == c.ok {

@@ -366,7 +366,7 @@ func TestTwin(t *testing.T) {
 			default:
 				e, c := d.entry(t, w)
 				want := w.apply(e, c)
-				grow := Growth(e.Command)
+				grow := Growth(e.Command) + resultBytes + spanBytes
 				for i, x := range tables {
 					before := x.Bytes()
 					if got := x.Apply(e); got != want {
