@@ -16,9 +16,9 @@ type change struct {
 	inFlight  bool
 	view      Recorded // asked for; Version is that of the record it replaces
 	notBefore Time
-	deleting  bool     // an AskDelete is in flight
-	deletes   uint64   // how many have been answered
-	waits     MemberID // whom a newcomer waits for, so that it is said once
+	deleting  bool   // an AskDelete is in flight
+	deletes   uint64 // how many have been answered
+	waits     string // what a newcomer waits for, in words
 }
 
 // flushCoordinator asks the coordinator for whatever is due.
@@ -48,6 +48,9 @@ func (r *Replica) flushCoordinator() {
 // ask proposes a view to follow the one that we are in.
 func (r *Replica) ask(v View, gone []Member) {
 	v.Epoch = r.view.Epoch + 1
+	if v.Chain != r.view.Chain {
+		r.made = v.Chain
+	}
 	r.change.inFlight, r.change.view = true, Recorded{v, r.view.Version}
 	r.out.Ask = append(r.out.Ask, AskChange{From: r.view.Version, View: v, Delete: r.watch.deletions(gone)})
 }

@@ -36,7 +36,7 @@ func (r *Replica) takeOver(old View) {
 	for i := r.log.after(r.applied); i < r.log.count; i++ {
 		h.grow(r.log.at(i).Seq, r.growthOf(r.log.at(i).Command))
 	}
-	if old.Chain != r.view.Chain && r.view.Chain == r.cfg.NewChain {
+	if old.Chain != r.view.Chain && r.view.Chain == r.made {
 		h.takeover, h.ready = 0, true // we made this chain just now: nobody has numbered anything in it
 		return
 	}

@@ -54,6 +54,7 @@ type Replica struct {
 	reg    registration
 	watch  detector
 	change change
+	made   ID // of the last chain that we asked for
 	ping   pings
 	leave  leaving
 	lost   lostChain

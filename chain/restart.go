@@ -20,7 +20,7 @@ func (r *Replica) restartChain() {
 	}
 	for _, m := range r.view.Members {
 		if !r.watch.removable(r, m.MemberID) {
-			r.probe.dead = nil
+			r.probe.dead, r.change.waits = nil, ""
 			r.removePredecessor()
 			return
 		}
@@ -93,13 +93,20 @@ func (r *Replica) allGoneAt() (at time.Duration) {
 // restartEmpty begins anew, with nothing and a new chain id, once every member is known to be dead: what they held was in their
 // memory.
 func (r *Replica) restartEmpty() {
-	if r.log.last() != (Position{}) || r.leave.wanted || r.watch.observed-r.watch.viewAt < r.timeout() {
+	if r.leave.wanted || r.watch.observed-r.watch.viewAt < r.timeout() {
 		return // in the last case somebody has just made the view, and lives
+	}
+	if last := r.log.last(); last != (Position{}) {
+		if r.watch.observed >= r.allGoneAt()+r.timeout() {
+			r.say("waiting for " + r.view.Tail().Address + ": the members of the chain are silent, and may hold more than this server, " +
+				"whose log ends at " + last.String() + "; end it to give up what it holds")
+		}
+		return
 	}
 	abandoned := r.cfg.Abandon == r.view.Epoch
 	for _, m := range r.view.Members {
 		if m.Durable && !abandoned {
-			r.say(m, "waiting for "+m.Address+", whose disk holds the chain")
+			r.say("waiting for " + m.Address + ", whose disk holds the chain")
 			return
 		}
 	}
@@ -113,21 +120,37 @@ func (r *Replica) restartEmpty() {
 	for _, m := range r.view.Members {
 		if !abandoned && !r.probe.dead[m.MemberID] {
 			if r.watch.observed >= r.allGoneAt()+r.timeout() {
-				r.say(m, "waiting for "+m.Address+", which is silent and may hold the chain")
+				r.say("waiting for " + m.Address + ", which is silent and may hold the chain")
 			}
 			return
 		}
 	}
+	next := View{Chain: r.nextChain(), Members: []Member{r.self}, Target: r.view.Target, Rules: r.view.Rules}
 	r.out.News = append(r.out.News, News{
-		Text: "ALL DATA OF CHAIN " + r.view.Chain.String() + " IS LOST: beginning an empty one", Cause: "every member has died", View: r.view.View,
+		Text:  "ALL DATA OF CHAIN " + r.view.Chain.String() + " IS LOST: beginning chain " + next.Chain.String() + ", empty",
+		Cause: "every member has died", View: r.view.View,
 	})
-	r.ask(View{Chain: r.cfg.NewChain, Members: []Member{r.self}, Target: r.view.Target, Rules: r.view.Rules}, r.view.Members)
+	r.ask(next, r.view.Members)
+}
+
+// nextChain is the id of a chain that follows the one we know: as random as Config.NewChain, which may be that very one's, or that of
+// the one before it. It mixes them with the epoch as splitmix64 does (Steele, Lea, Flood, "Fast Splittable Pseudorandom
+// Number Generators", OOPSLA '14).
+func (r *Replica) nextChain() ID {
+	x := uint64(r.cfg.NewChain)
+	for _, y := range []uint64{uint64(r.view.Chain), uint64(r.view.Epoch)} {
+		x ^= y
+		x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+		x = (x ^ x>>27) * 0x94d049bb133111eb
+		x ^= x >> 31
+	}
+	return ID(max(x, 1))
 }
 
 // say tells once whom we wait for.
-func (r *Replica) say(m Member, text string) {
-	if r.change.waits != m.MemberID {
-		r.change.waits = m.MemberID
+func (r *Replica) say(text string) {
+	if r.change.waits != text {
+		r.change.waits = text
 		r.out.News = append(r.out.News, News{Text: text, View: r.view.View})
 	}
 }

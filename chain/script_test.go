@@ -211,7 +211,9 @@ func (c *cluster) setView(d *directive) {
 		v.Learner = member(n)
 	}
 	if v.Chain == 0 {
-		v.Chain = c.servers[numberOf(v.Head().Node)].r.cfg.NewChain
+		head := c.servers[numberOf(v.Head().Node)].r
+		head.made = head.cfg.NewChain
+		v.Chain = head.made
 	}
 	old := c.coord.view.View
 	gone := func(m MemberID) bool {

@@ -85,6 +85,8 @@ func (r *Replica) state() string {
 		return "registering"
 	case r.view.Chain == 0:
 		return "looking for the chain"
+	case r.change.waits != "":
+		return r.change.waits
 	case r.view.Target > 0 && len(r.view.Members) >= r.view.Target:
 		return "spare: the chain has as many members as it wants"
 	}
