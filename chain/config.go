@@ -26,8 +26,8 @@ type Config struct {
 	// RetainedLog is how many bytes of committed log are kept for servers that were briefly away. Zero is
 	// RetainedLogBytes.
 	RetainedLog uint64
-	// TransferLog is how many bytes of log a tail commits behind a snapshot under way before it slows writes to the
-	// pace of the learner. Zero is 256 MiB.
+	// TransferLog is how many bytes of log a learner may be behind, or behind the snapshot that it takes, before its tail slows
+	// writes to its pace. Zero is 256 MiB.
 	TransferLog uint64
 	// MaxPending bounds this server's requests that have no answer yet: Full tells when. Zero is 65,536.
 	MaxPending int

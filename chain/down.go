@@ -116,7 +116,10 @@ func (r *Replica) ack(from MemberID, m Ack) {
 	}
 	r.change.due = r.change.due || r.isTail() // the learner may be level
 	d.acked = true
-	d.received = max(d.received, min(m.Received, last))
+	if rec := min(m.Received, last); rec > d.received {
+		r.teach.credit += (r.log.bytesAfter(d.received) - r.log.bytesAfter(rec)) / 2
+		d.received = rec
+	}
 	d.durable = max(d.durable, min(m.Durable, last))
 	if r.isTail() {
 		return // a learner commits nothing

@@ -17,6 +17,7 @@ type teacher struct {
 	transfers  uint64    // number of the last transfer; rises for the life of the replica
 	arrived    uint64    // the last transfer of which every chunk has arrived
 	progressAt Time      // when the learner last got ahead
+	credit     uint64    // bytes of log that may yet be committed while writes are slowed
 
 	// fact: we are tail in name only, and commit only what the learner has acknowledged. May be given up until proposed.
 	fact   bool
@@ -39,7 +40,6 @@ type transfer struct {
 	sent    uint64     // chunks below have been sent on this link
 	reading bool       // a chunk has been asked of the table
 	whole   bool       // the last chunk has been read
-	credit  uint64     // bytes of log that may yet be committed while writes are slowed
 }
 
 // restart begins a new epoch. A transfer outlives it if teacher and learner stay the same.
@@ -64,7 +64,7 @@ func (r *Replica) resume(m Welcome) bool {
 	if x := r.teach.transfer; x != nil {
 		known := m.NextChunk >= x.acked && m.NextChunk <= x.acked+uint64(len(x.chunks))
 		if x.started && m.Transfer == x.id && known && r.log.holds(m.Last) {
-			x.drop(m.NextChunk)
+			r.teach.arrive(m.NextChunk)
 			x.sent = x.acked
 			return true
 		}
@@ -78,14 +78,15 @@ func (r *Replica) resume(m Welcome) bool {
 	return false
 }
 
-// drop forgets chunks that have arrived.
-func (x *transfer) drop(next uint64) {
+// arrive forgets chunks that have arrived.
+func (t *teacher) arrive(next uint64) {
+	x := t.transfer
 	if next <= x.acked {
 		return
 	}
 	n := min(next-x.acked, uint64(len(x.chunks)))
 	for _, c := range x.chunks[:n] {
-		x.credit += uint64(len(c.Data)) / 2
+		t.credit += uint64(len(c.Data)) / 2
 	}
 	x.chunks = x.chunks[n:]
 	x.acked += n
@@ -113,7 +114,7 @@ func (r *Replica) snapshotAck(from MemberID, m SnapshotAck) {
 	if m.Next > x.acked {
 		r.teach.progressAt = r.now
 	}
-	x.drop(m.Next)
+	r.teach.arrive(m.Next)
 	if x.whole && len(x.chunks) == 0 {
 		r.teach.arrived = x.id
 		r.endTransfer()
@@ -155,24 +156,32 @@ func (r *Replica) flushTeaching() {
 	}
 }
 
-// slowed bounds what the tail commits while its learner takes a snapshot and has been behind for cfg.TransferLog bytes of log: from
-// then on each chunk that arrives lets half its size of entries commit. So the log that is kept for the learner stays bounded, and
-// writes never stop while it makes progress.
+// slowed bounds what the tail commits while its learner is cfg.TransferLog bytes of log behind, or behind the snapshot that it takes:
+// from then on what arrives there lets half its size of entries commit. So the log that is kept for the learner stays bounded,
+// and writes never stop while it makes progress.
 func (r *Replica) slowed(limit Seq) Seq {
-	x := r.teach.transfer
-	if x == nil || !x.started || limit <= r.committed || r.log.bytesAfter(x.base.Seq)-r.log.bytesAfter(r.committed) < r.cfg.TransferLog {
+	t := &r.teach
+	if r.view.Learner.MemberID == (MemberID{}) || !r.down.up {
+		return limit
+	}
+	from := r.down.received
+	if x := t.transfer; x != nil {
+		from = x.base.Seq
+	}
+	if r.log.bytesAfter(from) < r.log.bytesAfter(r.committed)+r.cfg.TransferLog {
+		t.credit = 0
 		return limit
 	}
 	upto := r.committed
 	for i := r.log.after(upto); i < r.log.count && r.log.at(i).Seq <= limit; i++ {
 		e := r.log.at(i)
-		if uint64(e.bytes()) > x.credit {
+		if uint64(e.bytes()) > t.credit {
 			break
 		}
 		upto = e.Seq
-		x.credit -= uint64(e.bytes())
+		t.credit -= uint64(e.bytes())
 	}
-	return upto
+	return min(upto, limit)
 }
 
 // learnerReady tells whether the learner holds the whole log that we had when we stepped back: a new tail's log has entries
