@@ -9,6 +9,7 @@ import (
 type Status struct {
 	Self      Member
 	Role      string // head, middle, tail, single, learner, spare or outside
+	Serving   bool   // clients' requests are taken
 	View      View
 	Last      Seq
 	Stable    Seq
@@ -30,7 +31,7 @@ type LearnerProgress struct {
 // Status tells how the replica is.
 func (r *Replica) Status() Status {
 	s := Status{
-		Self: r.self, Role: r.role(), View: r.view.View, Last: r.log.last().Seq, Stable: r.stable(), Committed: r.committed,
+		Self: r.self, Role: r.role(), Serving: r.serving() && !r.leave.wanted, View: r.view.View, Last: r.log.last().Seq, Stable: r.stable(), Committed: r.committed,
 		Applied: r.applied, Pending: len(r.req.byID), State: r.state(),
 	}
 	if until := Time(r.gate.lease.Load()); until > r.now {

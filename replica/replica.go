@@ -26,7 +26,7 @@ type Replica struct {
 	core   *chain.Replica // the loop's
 	gate   *chain.Gate
 	table  atomic.Pointer[table.Table]
-	status atomic.Pointer[chain.Status]
+	status atomic.Pointer[Status]
 	id     atomic.Pointer[chain.MemberID]
 
 	inputs  chan chain.Input // what links bring
@@ -273,20 +273,5 @@ func (r *Replica) end() {
 		default:
 			return
 		}
-	}
-}
-
-// publish shows others how the replica is.
-func (r *Replica) publish() {
-	s := r.core.Status()
-	r.status.Store(&s)
-	if member := s.View.Index(s.Self.MemberID) >= 0; !member && r.member {
-		r.waiters.fail(false) // what they wait for may never be applied here
-		r.member = false
-	} else {
-		r.member = member
-	}
-	if id := r.id.Load(); id == nil || *id != s.Self.MemberID {
-		r.id.Store(&s.Self.MemberID)
 	}
 }

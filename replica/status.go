@@ -14,6 +14,7 @@ type Status struct {
 	Address     string
 	Role        string // head, middle, tail, single, learner, spare or outside
 	State       string // member, or in words what this server is doing instead
+	Serving     bool   // clients' requests are taken
 	Chain       chain.ID
 	Epoch       chain.Epoch
 	View        chain.View
@@ -29,18 +30,29 @@ type Status struct {
 }
 
 // Status tells how the server is.
-func (r *Replica) Status() Status {
-	s, t := r.status.Load(), r.table.Load()
-	return Status{
-		ID: s.Self.Node, Incarnation: s.Self.Incarnation, Address: s.Self.Address, Role: s.Role, State: s.State,
+func (r *Replica) Status() Status { return *r.status.Load() }
+
+// Serving tells whether the server takes clients' requests: a member of a chain does, unless it is leaving or cannot be sure that it
+// still is one.
+func (r *Replica) Serving() bool { return r.status.Load().Serving }
+
+// publish shows others how the replica is, all of it at one moment.
+func (r *Replica) publish() {
+	s, t := r.core.Status(), r.table.Load()
+	r.status.Store(&Status{
+		ID: s.Self.Node, Incarnation: s.Self.Incarnation, Address: s.Self.Address, Role: s.Role, State: s.State, Serving: s.Serving,
 		Chain: s.View.Chain, Epoch: s.View.Epoch, View: s.View,
-		Last: s.Last, Stable: s.Stable, Committed: s.Committed, Applied: r.gate.Applied(),
+		Last: s.Last, Stable: s.Stable, Committed: s.Committed, Applied: s.Applied,
 		Learner: s.Learner, LeaseLeft: s.LeaseLeft, Pending: s.Pending,
 		Keys: t.Len(), Bytes: t.Bytes(), Digest: t.Digest(),
+	})
+	if member := s.View.Index(s.Self.MemberID) >= 0; !member && r.member {
+		r.waiters.fail(false) // what they wait for may never be applied here
+		r.member = false
+	} else {
+		r.member = member
 	}
-}
-
-// Serving tells whether the server is a member of a chain.
-func (r *Replica) Serving() bool {
-	return r.status.Load().View.Index(r.ID()) >= 0
+	if id := r.id.Load(); id == nil || *id != s.Self.MemberID {
+		r.id.Store(&s.Self.MemberID)
+	}
 }
