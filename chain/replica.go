@@ -225,17 +225,19 @@ func (r *Replica) receive(env Envelope) {
 }
 
 // keepEarly keeps a message of an epoch that its sender has adopted before us, and reads the view. Else whoever is first to know a
-// view would wait until it repeats what it said.
+// view would wait until it repeats what it said. Only what begins something may come early: all else answers what we have
+// not said yet.
 func (r *Replica) keepEarly(env Envelope) {
 	r.watch.viewDue = true
-	if _, ok := env.Message.(Stale); ok {
-		return
-	}
 	size := earlyOverhead
-	if p, ok := env.Message.(Propose); ok {
-		for i := range p.Proposals {
-			size += len(p.Proposals[i].Command) + earlyOverhead
+	switch m := env.Message.(type) {
+	case Hello, Barrier, Ping:
+	case Propose:
+		for i := range m.Proposals {
+			size += len(m.Proposals[i].Command) + earlyOverhead
 		}
+	default:
+		return
 	}
 	if r.earlyBytes+size > maxEarlyBytes {
 		r.out.Close = append(r.out.Close, env.From) // it will notice, and say it again
