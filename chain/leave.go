@@ -35,11 +35,11 @@ func (r *Replica) flushLeave() {
 
 // deleteOwn deletes our registration, if there is one.
 func (l *leaving) deleteOwn(r *Replica) {
-	if !r.reg.registered {
+	if !r.reg.asked {
 		l.done, r.out.Left = true, true
 		return
 	}
-	if r.reg.inFlight || r.reg.unsure || r.change.deleting {
+	if !r.reg.registered || r.reg.inFlight || r.reg.unsure || r.change.deleting {
 		return // what we know of the record may be out of date
 	}
 	l.deleting = true
@@ -50,7 +50,7 @@ func (l *leaving) deleteOwn(r *Replica) {
 func (l *leaving) deleted(r *Replica, o Outcome) {
 	l.deleting = false
 	if o == OutcomeOK || o == OutcomeMissing {
-		r.reg.registered = false
+		r.reg.gone(r, 0)
 		l.done, r.out.Left = true, true
 		return
 	}

@@ -7,9 +7,11 @@ const evictedPause = 10 * time.Second
 
 // registration is our record at the coordinator. Its version is our heartbeat, and each success of writing it our lease.
 type registration struct {
-	registered bool
+	asked      bool // for, and not known to be missing: others may see it, and take us in
+	registered bool // it is known to be there
 	version    int64
 	inFlight   bool
+	first      bool // the request in flight creates it
 	leaving    bool // the request in flight says that we leave
 	sentAt     Time // of the last request
 	confirmed  Time // when the last success came
@@ -32,12 +34,13 @@ func (r *Replica) flushRegistration() {
 	g := &r.reg
 	switch {
 	case g.inFlight || r.leave.done || r.lost.since != 0:
-	case !g.registered:
+	case !g.asked:
 		if g.judging || r.now < g.notBefore || r.leave.wanted {
 			return
 		}
 		r.newIncarnation()
-		g.inFlight, g.sentAt = true, r.now
+		g.asked, g.first, g.version = true, true, 0
+		g.inFlight, g.sentAt, g.notBefore = true, r.now, r.now.Add(r.heartbeatEvery())
 		r.out.Ask = append(r.out.Ask, AskRegister{r.describe()})
 	case !g.unsure && (r.now.Sub(g.sentAt) >= r.heartbeatEvery() || r.leave.wanted && !r.leave.announced):
 		g.inFlight, g.sentAt, g.leaving = true, r.now, r.leave.wanted
@@ -79,7 +82,8 @@ func (r *Replica) coordRegistered(in CoordRegistered) {
 	if in.Member != r.self.MemberID {
 		return
 	}
-	g.inFlight = false
+	first := g.first
+	g.inFlight, g.first = false, false
 	switch {
 	case in.Outcome == OutcomeOK:
 		r.watch.confirmed(r.now.Sub(g.confirmed), r.timeout())
@@ -88,12 +92,14 @@ func (r *Replica) coordRegistered(in CoordRegistered) {
 		g.leaseUntil = max(g.leaseUntil, in.Sent.Add(r.timeout()*8/10))
 		r.leave.announced = r.leave.announced || g.leaving
 		r.watch.viewDue, r.watch.listDue = true, true
-	case !g.registered:
-		g.notBefore = r.now.Add(r.heartbeatEvery()) // perhaps it exists: the next try has a number of its own
 	case in.Outcome == OutcomeMissing:
 		g.gone(r, r.now)
-		g.judging = true
+		g.judging = r.view.Chain != 0
 		r.watch.viewDue, r.watch.viewSync = true, true
+	case first && in.Outcome == OutcomeConflict:
+		g.gone(r, 0) // of a former life: the next try has a number of its own
+	case first:
+		g.sentAt = 0 // a heartbeat will tell
 	default:
 		g.unsure, r.watch.listDue = true, true
 	}
@@ -101,7 +107,7 @@ func (r *Replica) coordRegistered(in CoordRegistered) {
 
 // gone notes that the record is no more: nobody can be sure any longer that we are a member.
 func (g *registration) gone(r *Replica, notBefore Time) {
-	g.registered, g.leaseUntil, g.unsure, g.notBefore = false, 0, false, notBefore
+	g.asked, g.registered, g.leaseUntil, g.unsure, g.notBefore = false, false, 0, false, max(notBefore, g.notBefore)
 	r.publishLease()
 }
 
@@ -110,7 +116,7 @@ func (g *registration) judge(r *Replica) {
 	if !g.judging {
 		return
 	}
-	g.judging, g.notBefore = false, r.now
+	g.judging, g.notBefore = false, max(g.notBefore, r.now)
 	if _, ok := r.view.Find(r.self.MemberID); ok {
 		g.notBefore = r.now.Add(evictedPause)
 	}

@@ -312,7 +312,7 @@ func (r *Replica) adopt(v Recorded, session uint64) {
 		r.takeOver(old.View)
 	case r.isHead():
 		r.head.ready = r.committed >= r.head.takeover
-	case !r.isMember() && wasIndex >= 0 && r.reg.registered && !r.leave.wanted:
+	case !r.isMember() && wasIndex >= 0 && r.reg.asked && !r.leave.wanted:
 		// Whoever removed us deleted the registration with the same stroke; our log stays as it is until a tail
 		// begins to teach us.
 		r.reg.gone(r, 0)

@@ -74,13 +74,13 @@ func (r *Replica) state() string {
 		return "the coordinator does not know this chain any more"
 	case r.leave.wanted:
 		return "leaving"
-	case r.isMember() && !r.reg.registered:
+	case r.isMember() && !r.reg.asked:
 		return "its registration is gone"
-	case r.isMember():
+	case r.isMember() && r.reg.registered:
 		return "member"
 	case r.learning:
 		return "learning from " + r.view.Tail().Address
-	case !r.reg.registered && r.reg.notBefore > r.now:
+	case !r.reg.asked && r.reg.notBefore > r.now:
 		return "waiting to register again"
 	case !r.reg.registered:
 		return "registering"
