@@ -19,9 +19,7 @@ func TestHeartbeatsAmongMessages(t *testing.T) {
 		begin, beats := time.Now(), make(chan time.Time)
 		handler := make(chan link.Handler, 1)
 		c := newCluster(t)
-		var timeout time.Duration
 		r := c.startAs(func(config *replica.Config) {
-			timeout = config.Chain.SessionTimeout
 			config.Clock = func() chain.Time {
 				time.Sleep(20 * time.Millisecond)
 				return chain.Time(time.Since(begin))

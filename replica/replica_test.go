@@ -20,6 +20,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// timeout is T of every server.
+const timeout = 400 * time.Millisecond
+
 // cluster is servers in one process, joined by an in-memory network.
 type cluster struct {
 	t     testing.TB
@@ -50,12 +53,14 @@ func (c *cluster) startAs(change func(*replica.Config)) *replica.Replica {
 		}
 		return chain.MemberID{}
 	}})
+	seed := rand.Uint64()
+	c.t.Logf("%s: coordinator's faults of seed %d", address, seed)
 	config := replica.Config{
 		Chain: chain.Config{
 			Self:           chain.Member{MemberID: chain.MemberID{Node: chain.NodeID(rand.Uint64())}, Address: address},
-			SessionTimeout: 400 * time.Millisecond, NewChain: chain.ID(rand.Uint64()),
+			SessionTimeout: timeout, NewChain: chain.ID(rand.Uint64()),
 		},
-		Coordinator: local.NewClient(c.store, local.Faults{}),
+		Coordinator: local.NewClient(c.store, local.Unreliable(seed, timeout)),
 		Links:       links,
 		Logger:      slog.New(slog.NewTextHandler(c.t.Output(), nil)),
 	}

@@ -42,6 +42,9 @@ func (m *member) port() string {
 	return port
 }
 
+// timeout is T of every server.
+const timeout = 2 * time.Second
+
 // startChain starts n servers that are joined by TCP, as any others are, and waits until all of them are in the chain.
 // change, if not nil, may change their configuration.
 func startChain(t *testing.T, n int, change func(*server.Config)) []*member {
@@ -68,12 +71,14 @@ func startServers(t *testing.T, n, length int, change func(*server.Config)) []*m
 			}
 			return chain.MemberID{}
 		}})
+		seed := rand.Uint64()
+		t.Logf("%s: coordinator's faults of seed %d", address, seed)
 		r, err := replica.Start(replica.Config{
 			Chain: chain.Config{
 				Self:           chain.Member{MemberID: chain.MemberID{Node: chain.NodeID(rand.Uint64())}, Address: address},
-				SessionTimeout: 2 * time.Second, NewChain: chain.ID(rand.Uint64()), Target: length,
+				SessionTimeout: timeout, NewChain: chain.ID(rand.Uint64()), Target: length,
 			},
-			Table: table.Config{Seed: rand.Uint64()}, Coordinator: local.NewClient(store, local.Faults{}), Links: links, Logger: logger,
+			Table: table.Config{Seed: rand.Uint64()}, Coordinator: local.NewClient(store, local.Unreliable(seed, timeout)), Links: links, Logger: logger,
 		})
 		if err != nil {
 			t.Fatal(err)
