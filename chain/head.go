@@ -68,17 +68,17 @@ func (r *Replica) room() bool {
 		r.log.bytesAfter(r.committed) < MaxUncommittedBytes
 }
 
-// admit numbers a request, or says why not.
+// admit numbers a request, or says why not; where that is for good, it also says where the log ended.
 func (r *Replica) admit(p *Proposal) (Seq, Refusal) {
 	if !r.room() {
 		return 0, RefuseBusy
 	}
 	if p.Request.Session != 0 && p.Request.Number >= p.DoneBelow && p.Request.Number-p.DoneBelow >= MaxSessionResults {
-		return 0, RefuseSession
+		return r.log.last().Seq, RefuseSession
 	}
 	grow := r.growthOf(p.Command)
 	if r.cfg.MaxMemory > 0 && grow > 0 && r.bytes+r.head.growing+grow > r.cfg.MaxMemory {
-		return 0, RefuseMemory
+		return r.log.last().Seq, RefuseMemory
 	}
 	seq := r.number(Entry{
 		Kind: p.Kind, Request: p.Request, DoneBelow: p.DoneBelow, Command: p.Command, Tag: p.Tag,

@@ -83,7 +83,7 @@ func (r *Replica) restored(in Restored) {
 		return
 	}
 	r.log = s.log
-	r.forgetNumbers(0) // what we numbered before may be in the table, where we do not see it
+	r.snapshotTaken()
 	r.applying, r.applied, r.bytes = s.base.Seq, s.base.Seq, in.Bytes
 	r.committed = s.base.Seq
 	raise(&r.gate.last, uint64(s.base.Seq))

@@ -83,7 +83,7 @@ type Propose struct {
 type Proposed struct {
 	Stream uint64
 	Index  uint64
-	Seq    Seq     // zero when refused
+	Seq    Seq     // its number; refused for good: the end of the head's log
 	Refuse Refusal // zero when numbered
 }
 

@@ -25,8 +25,13 @@ type request struct {
 	// doubt: an earlier try may have a number, or have been executed without our seeing it. A number given now may be that of
 	// a repeat, so only the table can tell the operation's.
 	doubt bool
+	// blind: an earlier try may be in a snapshot that we took, where nobody tells us of it.
+	blind bool
 	index uint64 // in the stream, where another server is head
 	seq   Seq    // where it stands in our log, if we numbered it
+
+	refusal AnswerKind // of this try; told once the log up to last is applied
+	last    Seq
 }
 
 // bytes is what the request counts against the bounds of messages.
@@ -58,6 +63,7 @@ type requests struct {
 	handedAt Time // when something was last handed out or applied, to notice a head that says nothing
 
 	applying []*request // in the Ready.Apply that is under way
+	refused  []*request // with a refusal that is still to be told
 }
 
 func (q *requests) init() {
@@ -199,7 +205,7 @@ func (r *Replica) giveUpBehind(id RequestID) {
 func (r *Replica) restartRequests() {
 	p := &r.req
 	p.stream++
-	p.index, p.cursor, p.underWay, p.pausedTo = 0, 0, 0, 0
+	p.index, p.cursor, p.underWay, p.pausedTo, p.refused = 0, 0, 0, 0, nil
 	clear(p.inStream)
 	for _, q := range p.queue {
 		q.doubt = q.doubt || q.handed > 0
@@ -212,6 +218,13 @@ func (r *Replica) forgetNumbers(seq Seq) {
 		if q.seq > seq {
 			q.seq = 0
 		}
+	}
+}
+
+// snapshotTaken notes that what was handed to a head may have been executed in the snapshot that is our table now.
+func (r *Replica) snapshotTaken() {
+	for _, q := range r.req.queue {
+		q.seq, q.blind = 0, q.blind || q.handed > 0
 	}
 }
 
@@ -309,21 +322,36 @@ func (r *Replica) numberRequest(q *request) bool {
 		}
 	default:
 		r.req.cursor++
-		r.refuse(q, refuse)
+		r.refuse(q, refuse, seq)
 	}
 	return true
 }
 
-// refuse answers a request that the head did not number this time. An earlier try may have been numbered.
-func (r *Replica) refuse(q *request, why Refusal) {
-	kind := AnswerSession
+// refuse answers a request that the head did not number this time, when its log ended with last: at once, or as soon as we have
+// applied that, where an earlier try may stand.
+func (r *Replica) refuse(q *request, why Refusal, last Seq) {
+	q.refusal, q.last = AnswerSession, last
 	if why == RefuseMemory {
-		kind = AnswerMemory
+		q.refusal = AnswerMemory
 	}
-	if q.doubt {
-		kind = AnswerUncertain
+	switch {
+	case q.blind:
+		r.answer(q, AnswerUncertain, 0)
+	case q.doubt && r.applied < last:
+		r.req.refused = append(r.req.refused, q)
+	default:
+		r.answer(q, q.refusal, 0)
 	}
-	r.answer(q, kind, 0)
+}
+
+// tellRefusals answers refused requests of which no earlier try can be executed any more.
+func (r *Replica) tellRefusals() {
+	r.req.refused = slices.DeleteFunc(r.req.refused, func(q *request) bool {
+		if !q.done && r.applied >= q.last {
+			r.answer(q, q.refusal, 0)
+		}
+		return q.done
+	})
 }
 
 // forward sends requests to the head.
@@ -352,7 +380,7 @@ func (r *Replica) proposed(from MemberID, m Proposed) {
 	switch {
 	case q == nil:
 	case m.Refuse != RefuseNone:
-		r.refuse(q, m.Refuse)
+		r.refuse(q, m.Refuse, m.Seq)
 	case q.numbered && !q.doubt:
 		r.answer(q, AnswerNumbered, m.Seq)
 	}
@@ -425,6 +453,7 @@ func (r *Replica) requestsApplied(forgotten []uint64) {
 	clear(p.applying)
 	p.applying = p.applying[:0]
 	p.handedAt = r.now
+	r.tellRefusals()
 	if lost {
 		r.sessionForgotten()
 	}

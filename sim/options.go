@@ -24,6 +24,8 @@ type Options struct {
 	Target  int           // of the view; zero for all
 	Durable float64       // share of the servers that keep their log
 	Retain  uint64        // bytes of log kept for servers that were briefly away; zero for the default
+	Trail   uint64        // bytes of log that a learner may be behind before writes slow down; zero for the default
+	Memory  int64         // bound of the table; zero for none
 
 	Timeout    time.Duration // T
 	Tick       time.Duration
@@ -132,6 +134,12 @@ func Draw(seed uint64) Options {
 		if chance(f.odds) {
 			*f.mean = between(o.Length/12, o.Length)
 		}
+	}
+	if chance(0.3) {
+		o.Trail = 1 << rng.IntN(15)
+	}
+	if chance(0.15) {
+		o.Memory = 200 << rng.IntN(6)
 	}
 	if chance(0.05) { // busy, on slow links: what is committed here and applied there differs most
 		o.NoLeases = chance(0.5)

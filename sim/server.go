@@ -61,6 +61,8 @@ func (s *server) start() {
 		Target:         w.Target,
 		NoLeases:       w.NoLeases,
 		RetainedLog:    w.Retain,
+		TransferLog:    w.Trail,
+		MaxMemory:      w.Memory,
 		Touches:        table.Touches,
 		Growth:         table.Growth,
 		Encode:         func(e *chain.Entry) []byte { return table.AppendEntry(nil, e) },

@@ -1174,7 +1174,7 @@ type Proposed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Stream        uint64                 `protobuf:"varint,1,opt,name=stream,proto3" json:"stream,omitempty"`
 	Index         uint64                 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
-	Seq           uint64                 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
+	Seq           uint64                 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`       // the operation's number; with refuse 2 and 3 the end of the head's log
 	Refuse        uint32                 `protobuf:"varint,4,opt,name=refuse,proto3" json:"refuse,omitempty"` // 0 numbered, 1 busy, 2 memory, 3 session, 4 unsure: begin another stream
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
