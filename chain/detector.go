@@ -224,7 +224,7 @@ func (d *detector) sinceTrouble(old, v View, r *Replica) time.Duration {
 func (r *Replica) flushReads() {
 	d := &r.watch
 	if d.viewDue && !d.viewBusy {
-		d.viewDue, d.viewBusy, d.syncing, d.viewSync = false, true, d.viewSync || r.view.Epoch == 0, false
+		d.viewDue, d.viewBusy, d.syncing, d.viewSync = false, true, d.viewSync || r.reg.judging || r.view.Epoch == 0, false
 		d.viewKnew = r.view.Epoch
 		r.out.Ask = append(r.out.Ask, AskView{Sync: d.syncing})
 	}
@@ -263,7 +263,7 @@ func (r *Replica) coordView(in CoordView) {
 	if in.Epoch == r.view.Epoch {
 		r.view.Version, d.viewSession = in.Version, in.Session
 	}
-	r.reg.judge(r)
+	r.reg.judge(r, d.syncing)
 }
 
 // lostChain is the chain that we knew, gone from the coordinator.

@@ -95,7 +95,7 @@ func (r *Replica) coordRegistered(in CoordRegistered) {
 	case in.Outcome == OutcomeMissing:
 		g.gone(r, r.now)
 		g.judging = r.view.Chain != 0
-		r.watch.viewDue, r.watch.viewSync = true, true
+		r.watch.viewDue, r.watch.syncing = true, false // one that was asked for before does not count
 	case first && in.Outcome == OutcomeConflict:
 		g.gone(r, 0) // of a former life: the next try has a number of its own
 	case first:
@@ -111,13 +111,15 @@ func (g *registration) gone(r *Replica, notBefore Time) {
 	r.publishLease()
 }
 
-// judge decides, with the newest view, whether we were evicted or only removed with the view.
-func (g *registration) judge(r *Replica) {
-	if !g.judging {
+// judge decides, with the newest view, whether we were evicted or only removed with the view. One that may be older does, too, if it
+// does not name us.
+func (g *registration) judge(r *Replica, newest bool) {
+	_, named := r.view.Find(r.self.MemberID)
+	if !g.judging || named && !newest {
 		return
 	}
 	g.judging, g.notBefore = false, max(g.notBefore, r.now)
-	if _, ok := r.view.Find(r.self.MemberID); ok {
+	if named {
 		g.notBefore = r.now.Add(evictedPause)
 	}
 }

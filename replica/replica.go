@@ -207,6 +207,9 @@ func (r *Replica) drain() {
 		case in := <-r.urgent:
 			r.step(in)
 			continue
+		case b := <-r.cancels:
+			r.cancel(b)
+			continue
 		default:
 		}
 		batches := r.batches

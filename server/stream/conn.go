@@ -65,6 +65,7 @@ func (c *Conn) FillWithin(d time.Duration) error {
 func (c *Conn) Close() error {
 	err := c.Abort()
 	c.drain.Wait()
+	c.limits.drained(c) // it may have been admitted just as the drain ended
 	c.in.r = c.in.w
 	c.in.park()
 	return err
