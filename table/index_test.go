@@ -317,3 +317,54 @@ func TestOwnsItsBytes(t *testing.T) {
 		t.Fatal("appending to a value would write into the table")
 	}
 }
+
+// TestScanAmongSteps scans while lists are parted and joined, call by call, wherever the writer is in its own steps: each key that is
+// there throughout comes exactly once.
+func TestScanAmongSteps(t *testing.T) {
+	random := seeded(t)
+	for range 100 {
+		x := newWriter(Config{Lists: 1, Seed: random.Uint64()})
+		stays := make(map[string]int)
+		for i := range 10 {
+			k := fmt.Sprint("stays", i)
+			x.put(k, "")
+			stays[k] = 0
+		}
+		var cursor uint64
+		x.index.between = func() {
+			if random.IntN(3) > 0 {
+				return
+			}
+			var keys [][]byte
+			keys, cursor = x.Scan(cursor, 1+random.IntN(3))
+			for _, k := range keys {
+				if _, ok := stays[string(k)]; ok {
+					stays[string(k)]++
+				}
+			}
+			if cursor != 0 {
+				return
+			}
+			for k, n := range stays {
+				if n != 1 {
+					t.Fatalf("%s came %d times", k, n)
+				}
+				stays[k] = 0
+			}
+		}
+		var others []string
+		for range 100 {
+			up := random.IntN(2) == 0
+			for range random.IntN(40) {
+				switch n := len(others); {
+				case up:
+					others = append(others, fmt.Sprint(random.IntN(1e6)))
+					x.put(others[n], "")
+				case n > 0:
+					x.remove(others[n-1])
+					others = others[:n-1]
+				}
+			}
+		}
+	}
+}

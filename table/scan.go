@@ -21,7 +21,8 @@ func (t *Table) Scan(cursor uint64, count int) (keys [][]byte, next uint64) {
 		head, end := t.index.interval(at)
 		for n := head; n != nil; n = n.next {
 			key := n.key()
-			if bits.Reverse64(t.index.hash(key)) >= at {
+			// One that is beyond the end stands in this list only because it is being parted or joined.
+			if h := bits.Reverse64(t.index.hash(key)); h >= at && h <= end-1 {
 				keys = append(keys, key)
 			}
 		}
