@@ -95,12 +95,12 @@ func (x *examination) linearizable() error {
 		keys, steps := x.byKey(r, false)
 		var short map[string][]porcupine.Operation
 		for _, k := range keys {
-			res := porcupine.CheckOperationsTimeout(register, steps[k], porcupineTry)
+			res := porcupine.CheckOperationsTimeout(register, decisive(steps[k]), porcupineTry)
 			if res == porcupine.Unknown {
 				if short == nil {
 					_, short = x.byKey(r, true)
 				}
-				res = porcupine.CheckOperationsTimeout(register, short[k], porcupineTimeout)
+				res = porcupine.CheckOperationsTimeout(register, decisive(short[k]), porcupineTimeout)
 			}
 			switch res {
 			case porcupine.Illegal:
@@ -111,6 +111,42 @@ func (x *examination) linearizable() error {
 		}
 	}
 	return nil
+}
+
+// decisive leaves out reads that any order has room for, or the search would try each order of dozens that were under way together.
+//
+// A version stands from its write to the next one. A read of it fits in if it begins before the next write and ends after its
+// own: so among the reads of a version the last to begin and the first to end speak for all.
+func decisive(steps []porcupine.Operation) []porcupine.Operation {
+	type ends struct{ first, last int }
+	of := make(map[chain.Seq]ends)
+	version := func(p *porcupine.Operation) chain.Seq {
+		if out := p.Output.(saw); p.Input.(step).kind == opGet && out.version {
+			return out.item.version // zero is no version: a key can be missing more than once
+		}
+		return 0
+	}
+	for i := range steps {
+		v := version(&steps[i])
+		e, ok := of[v]
+		if !ok {
+			e = ends{i, i}
+		}
+		if steps[i].Return < steps[e.first].Return {
+			e.first = i
+		}
+		if steps[i].Call > steps[e.last].Call {
+			e.last = i
+		}
+		of[v] = e
+	}
+	kept := make([]porcupine.Operation, 0, len(steps))
+	for i := range steps {
+		if v := version(&steps[i]); v == 0 || of[v].first == i || of[v].last == i {
+			kept = append(kept, steps[i])
+		}
+	}
+	return kept
 }
 
 // byKey is the operations on each key of a chain, and the keys in order of appearance. Short writes are those that
