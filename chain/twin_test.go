@@ -62,6 +62,12 @@ func (t *twin) apply(e *Entry) (what string, forgotten bool) {
 		t.Refused[e.Seq] = true
 		return fmt.Sprintf("repeat of %d", first), false
 	}
+	for n := range s.Results {
+		if n > e.Request.Number {
+			t.Refused[e.Seq] = true
+			return "overtaken", false
+		}
+	}
 	s.Results[e.Request.Number] = e.Seq
 	t.execute(string(e.Command))
 	return string(e.Command), false

@@ -69,6 +69,12 @@ func (m *model) apply(e *chain.Entry) (r table.Result, effect bool) {
 	if was, ok := s.results[e.Request.Number]; ok {
 		return was, false
 	}
+	for n := range s.results {
+		if n > e.Request.Number && n >= s.doneBelow {
+			r.Code = table.CodeOvertaken
+			return r, false
+		}
+	}
 	r = m.execute(e)
 	if r.Code > table.CodeOverflow {
 		return r, false

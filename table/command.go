@@ -142,6 +142,7 @@ const (
 	CodeStale     Code = 6 // the client has said that it has the request's result
 	CodeInvalid   Code = 7 // the command cannot be decoded, or is beyond a limit
 	CodeFull      Code = 8 // the session has chain.MaxSessionResults results that the client has not said it has
+	CodeOvertaken Code = 9 // a later request of the session was executed before: this one never was, and must not be now
 )
 
 func (c Code) String() string {
@@ -162,6 +163,8 @@ func (c Code) String() string {
 		return "invalid command"
 	case CodeFull:
 		return "session full"
+	case CodeOvertaken:
+		return "a later request was executed before"
 	}
 	return fmt.Sprintf("code(%d)", uint8(c))
 }

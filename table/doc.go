@@ -38,7 +38,9 @@
 //
 // Sessions, their results, the numbers that were lost (skipped by a new head, or refused) are state like any other:
 // see design.md, section 6. A request that is found in its session is answered with the stored result; one below
-// done-below, or of a session that was forgotten, or that is no valid command, is refused.
+// done-below or below one that was executed, or of a session that was forgotten, or that is no valid command, is refused.
+// (A request that the head refuses for lack of memory, and that is handed to it again when there is some, would else
+// take effect behind those that came after it.)
 //
 // # Encodings
 //

@@ -23,8 +23,8 @@ type session struct {
 	id        chain.SessionID
 	used      chain.Seq // the last use
 	doneBelow uint64    // the client has the results of all requests below, of which the first is 1
-	// results, of requests that were executed and are not below doneBelow, by number. The slice is appended to, cut at
-	// its front or replaced, but its elements never change: a snapshot shares them.
+	// results, of requests that were executed and are not below doneBelow, by number. The slice is appended to or cut at its
+	// front, but its elements never change: a snapshot shares them.
 	results      []stored
 	older, newer int32
 }
@@ -104,7 +104,7 @@ func (s *session) done(below uint64) int {
 
 // find is the index of the first result whose number is not lower.
 func (s *session) find(number uint64) int {
-	// Requests come in order, or nearly so.
+	// Requests come in order, but for repeats.
 	if n := len(s.results); n == 0 || s.results[n-1].number < number {
 		return n
 	}
@@ -119,14 +119,5 @@ func (s *session) result(number uint64) (Result, bool) {
 	return Result{}, false
 }
 
-// store keeps the result of a request that has none.
-func (s *session) store(r stored) {
-	i := s.find(r.number)
-	if i == len(s.results) {
-		s.results = append(s.results, r)
-		return
-	}
-	results := make([]stored, 0, len(s.results)+1)
-	results = append(append(results, s.results[:i]...), r)
-	s.results = append(results, s.results[i:]...)
-}
+// store keeps the result of a request above all that have one.
+func (s *session) store(r stored) { s.results = append(s.results, r) }

@@ -118,6 +118,9 @@ func (t *Table) request(e *chain.Entry) Result {
 	if r, ok := s.result(id.Number); ok {
 		return r
 	}
+	if n := len(s.results); n > 0 && id.Number < s.results[n-1].number {
+		return Result{Code: CodeOvertaken, Seq: e.Seq}
+	}
 	if len(s.results) >= chain.MaxSessionResults {
 		return Result{Code: CodeFull, Seq: e.Seq}
 	}

@@ -84,6 +84,11 @@ func (w *twin) request(e *chain.Entry, c *Command) (_ Result, effect bool) {
 	if r, ok := s.results[e.Request.Number]; ok {
 		return r, true
 	}
+	for n := range s.results {
+		if n > e.Request.Number {
+			return Result{CodeOvertaken, e.Seq, 0}, false
+		}
+	}
 	r := w.execute(e.Seq, c)
 	if r.Code == CodeInvalid {
 		return r, false

@@ -57,7 +57,7 @@ func refusal(code table.Code) string {
 		return "ERR increment or decrement would overflow"
 	case table.CodeInvalid:
 		return "ERR " + code.String()
-	case table.CodeFull:
+	case table.CodeFull, table.CodeOvertaken:
 		return "TRYAGAIN not executed: " + code.String()
 	}
 	return "UNCERTAIN may have been executed: " + code.String()
