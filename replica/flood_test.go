@@ -8,12 +8,13 @@ import (
 
 	"github.com/chaintable/chaintable/chain"
 	"github.com/chaintable/chaintable/coord"
+	"github.com/chaintable/chaintable/coord/local"
 	"github.com/chaintable/chaintable/link"
 	"github.com/chaintable/chaintable/replica"
 )
 
-// TestHeartbeatsAmongMessages floods a server with messages; each time that it looks at the clock, 20 ms of virtual time have passed. It must go on
-// saying in time that it lives, although more messages wait than it can take in within T.
+// TestHeartbeatsAmongMessages floods a server with messages; each time that it looks at the clock, 20 ms of virtual time have passed.
+// It must go on saying in time that it lives, although more messages wait than it can take in within T.
 func TestHeartbeatsAmongMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin, beats := time.Now(), make(chan time.Time)
@@ -25,7 +26,10 @@ func TestHeartbeatsAmongMessages(t *testing.T) {
 				return chain.Time(time.Since(begin))
 			}
 			config.Links = tapped{config.Links, handler}
-			config.Coordinator = observed{config.Coordinator, beats}
+			if err := config.Coordinator.Close(); err != nil {
+				t.Fatal(err)
+			}
+			config.Coordinator = observed{local.NewClient(c.store, local.Faults{}), beats} // whose answers are on time: the server is slow
 		})
 		h, stop := <-handler, make(chan struct{})
 		for range 4 {
