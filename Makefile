@@ -35,7 +35,7 @@ platforms: ## build for every platform that is promised
 	@for p in $(PLATFORMS); do echo "build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} go build ./... || exit 1; done
 
 unit: ## every test with the race detector; seeds of fuzz targets, guards and whole processes included
-	$(if $(shell command -v apt-get),CHAINTABLE_NEEDS=all) go test -race -timeout 15m ./...
+	go test -race -timeout 15m ./...
 
 simulate: ## SIMTIME of simulated clusters
 	go test ./sim -count 1 -run '^TestSimulation$$' -timeout 0 -simtime $(SIMTIME)

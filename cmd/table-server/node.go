@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,6 +29,8 @@ type nodeConfig struct {
 	Address     string       // by which others reach the listener
 	Lists       int
 	Coordinator coord.Client // the node closes it
+	Target      int          // of the chain, should this server make it; zero for all
+	Abandon     chain.Epoch  // whose silent members may be given up; zero for none
 
 	SessionTimeout time.Duration
 	RequestTimeout time.Duration
@@ -86,7 +90,10 @@ func startNode(c nodeConfig) (*node, error) {
 		Chain: chain.Config{
 			Self:           chain.Member{MemberID: chain.MemberID{Node: chain.NodeID(random())}, Address: c.Address},
 			SessionTimeout: c.SessionTimeout,
+			Boot:           bootID(),
 			NewChain:       chain.ID(random()),
+			Target:         c.Target,
+			Abandon:        c.Abandon,
 			MaxMemory:      c.MaxMemory,
 		},
 		Table:       table.Config{Lists: c.Lists, Seed: random()},
@@ -179,6 +186,15 @@ func (n *node) Close() {
 // dial connects to another server of this process.
 func dial(ctx context.Context, address string) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, "tcp", address)
+}
+
+// bootID names the boot of this machine, "" where it cannot be told.
+func bootID() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(id))
 }
 
 // random is a number that is not zero.

@@ -15,7 +15,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/chaintable/chaintable/chain"
+	"github.com/chaintable/chaintable/coord"
 	"github.com/chaintable/chaintable/coord/local"
+	"github.com/chaintable/chaintable/coord/zookeeper"
 	"github.com/chaintable/chaintable/internal/version"
 )
 
@@ -31,20 +33,28 @@ type serveOptions struct {
 	listen    string
 	advertise string
 	insecure  bool
+	chain     string
+	replicas  int
+	abandon   uint64
 }
 
 func newRoot() *cobra.Command {
 	var o serveOptions
 	root := &cobra.Command{
-		Use:   "table-server <port> <n_lists>",
+		Use:   "table-server <port> <n_lists> [<zookeeper>]",
 		Short: "Serve a replicated table of keys and values",
 		Long: `Table-server serves a table of keys and values on one port, to clients of Redis (redis-cli, any library),
 of the seed protocol and of HTTP (/status, /healthz, /readyz).
 
-<port> is where it listens, 0 for any that is free; <n_lists> is how many lists its hash table begins with. The server is a
-chain of one and keeps everything in memory. For a chain of several, all in one process, see table-server demo.`,
-		Example: `  table-server 7001 1024        then: redis-cli -p 7001 SET greeting hello
-  table-server demo             a chain of three servers to try`,
+<port> is where it listens, 0 for any that is free; <n_lists> is how many lists its hash table begins with. Everything is kept in
+memory. <zookeeper> is where ZooKeeper is, as host:port[,host:port...][/chroot]: all servers that are given the same one (and the
+same --chain) are a chain, in which each has all the data. Without it the server is a chain of one.
+
+SIGTERM and SIGINT take the server out of the chain before it ends; clients of the other servers notice nothing.`,
+		Example: `  table-server 7001 1024                      then: redis-cli -p 7001 SET greeting hello
+  table-server 7001 1024 127.0.0.1:2181       a server of a chain; start another on port 7002
+  table-server 7001 1024 zk1:2181,zk2:2181,zk3:2181/app
+  table-server demo                           a chain of three servers to try, in one process`,
 		Version:           version.String(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -62,6 +72,9 @@ chain of one and keeps everything in memory. For a chain of several, all in one 
 	f.StringVar(&o.listen, "listen", "127.0.0.1", "address to listen on")
 	f.StringVar(&o.advertise, "advertise", "", "address under which others reach this server, as HOST or HOST:PORT (default: where it listens)")
 	f.BoolVar(&o.insecure, "insecure", false, "listen beyond this machine, although there are no permissions and no TLS yet")
+	f.StringVar(&o.chain, "chain", zookeeper.DefaultChain, "name of the chain, where one ZooKeeper has several")
+	f.IntVar(&o.replicas, "replicas", 0, "how many members the chain wants, if this server makes it; more are spares (0: all are members)")
+	f.Uint64Var(&o.abandon, "abandon", 0, "begin anew, empty, although members of the chain's view of this `epoch` are silent and may hold its data")
 	o.flags(root, "info")
 	root.AddCommand(newDemo())
 	return root
@@ -71,10 +84,8 @@ func serveArgs(_ *cobra.Command, args []string) error {
 	switch {
 	case len(args) < 2:
 		return usagef("want a port and the number of lists: table-server 7001 1024. Or try table-server demo")
-	case len(args) == 3 && strings.Contains(args[2], ":"):
-		return usagef("%q: a chain with ZooKeeper is not there yet; table-server demo runs one in a single process", args[2])
-	case len(args) > 2:
-		return usagef("%q: only a port and the number of lists are wanted", strings.Join(args[2:], " "))
+	case len(args) > 3:
+		return usagef("%q: only a port, the number of lists and ZooKeeper are wanted", strings.Join(args[3:], " "))
 	}
 	return nil
 }
@@ -108,18 +119,24 @@ func serve(c *cobra.Command, args []string, o *serveOptions) error {
 		return err
 	}
 	log := o.logger(c.ErrOrStderr())
+	coordinator, err := o.coordinator(args[2:], log)
+	if err != nil {
+		return err
+	}
 	l, err := listen(ctx, o.listen, port)
 	if err != nil {
+		coordinator.Close()
 		return err
 	}
 	address, err := advertised(o.advertise, o.listen, l.Addr().(*net.TCPAddr).Port)
 	if err != nil {
 		l.Close()
+		coordinator.Close()
 		return err
 	}
 	news := make(chan struct{}, 1)
 	n, err := startNode(nodeConfig{
-		Listener: l, Address: address, Lists: lists, Coordinator: local.NewClient(local.NewStore(), local.Faults{}),
+		Listener: l, Address: address, Lists: lists, Coordinator: coordinator, Target: o.replicas, Abandon: chain.Epoch(o.abandon),
 		SessionTimeout: o.sessionTimeout, RequestTimeout: o.requestTimeout, MaxClients: o.maxClients, MaxMemory: o.memory, Logger: log,
 		OnNews: func(chain.News) {
 			select {
@@ -134,6 +151,24 @@ func serve(c *cobra.Command, args []string, o *serveOptions) error {
 	log.Info("listening", "listen", l.Addr().String(), "advertise", address, "lists", lists, "max_memory", memoryText(o.memory),
 		"version", version.String())
 	return attend(ctx, n, news, log)
+}
+
+// coordinator is ZooKeeper, if the command line names it, or one of this server's own.
+func (o *serveOptions) coordinator(args []string, log *slog.Logger) (coord.Client, error) {
+	if o.replicas < 0 || o.replicas > coord.MaxMembers {
+		return nil, usagef("--replicas %d: want something between 1 and %d, or 0", o.replicas, coord.MaxMembers)
+	}
+	if err := zookeeper.CheckChain(o.chain); err != nil {
+		return nil, usagef("--chain: %w", err)
+	}
+	if len(args) == 0 {
+		return local.NewClient(local.NewStore(), local.Faults{}), nil
+	}
+	connect, err := zookeeper.Parse(args[0])
+	if err != nil {
+		return nil, usagef("ZooKeeper %q: %w", args[0], err)
+	}
+	return zookeeper.Open(zookeeper.Config{Connect: connect, Chain: o.chain, SessionTimeout: o.sessionTimeout, Logger: log})
 }
 
 // attend waits until the server is told to end, or ends by itself. There is news whenever it has got further.

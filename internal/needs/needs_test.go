@@ -19,11 +19,6 @@ type ended struct{}
 
 func (*recorder) Helper() {}
 
-func (r *recorder) Skipf(format string, args ...any) {
-	r.outcome = "skip: " + fmt.Sprintf(format, args...)
-	panic(ended{})
-}
-
 func (r *recorder) Fatalf(format string, args ...any) {
 	r.outcome = "fail: " + fmt.Sprintf(format, args...)
 	panic(ended{})
@@ -47,21 +42,18 @@ func TestNeeds(t *testing.T) {
 	}
 	nowhere := filepath.Join(t.TempDir(), "nowhere")
 	for _, c := range []struct {
-		name, all string
-		need      func(testing.TB)
-		want      string // how the outcome begins
+		name string
+		need func(testing.TB)
+		want string // how the outcome begins
 	}{
-		{"program there", "all", func(tb testing.TB) { needs.Program(tb, here) }, "pass"},
-		{"program missing", "", func(tb testing.TB) { needs.Program(tb, nowhere) }, "skip"},
-		{"program missing, all needed", "all", func(tb testing.TB) { needs.Program(tb, nowhere) }, "fail"},
-		{"file there", "all", func(tb testing.TB) { needs.File(tb, here) }, "pass"},
-		{"file missing", "", func(tb testing.TB) { needs.File(tb, nowhere) }, "skip"},
-		{"file missing, all needed", "all", func(tb testing.TB) { needs.File(tb, nowhere) }, "fail"},
-		{"module missing", "", func(tb testing.TB) { needs.Python(tb, "no_such_module") }, "skip"},
+		{"program there", func(tb testing.TB) { needs.Program(tb, here) }, "pass"},
+		{"program missing", func(tb testing.TB) { needs.Program(tb, nowhere) }, "fail"},
+		{"file there", func(tb testing.TB) { needs.File(tb, here) }, "pass"},
+		{"file missing", func(tb testing.TB) { needs.File(tb, nowhere) }, "fail"},
+		{"module missing", func(tb testing.TB) { needs.Python(tb, "no_such_module") }, "fail"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Setenv("CHAINTABLE_NEEDS", c.all)
-			if got := outcome(c.need); len(got) < 4 || got[:4] != c.want {
+			if got := outcome(c.need); got[:4] != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})

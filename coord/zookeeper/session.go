@@ -1,0 +1,201 @@
+package zookeeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+)
+
+const (
+	maxCalls    = 64 // under way in one session, those nobody waits for any more included
+	minPause    = 10 * time.Millisecond
+	maxPause    = 250 * time.Millisecond
+	minPatience = 50 * time.Millisecond // with connections and handshakes, however short the session timeout is
+)
+
+var errOver = errors.New("the session is over")
+
+// session is one session of ZooKeeper with the one zk.Conn that speaks for it. Once it is over nothing that was asked of it can reach
+// ZooKeeper any more.
+type session struct {
+	number uint64 // from 1
+	client *Client
+	conn   *zk.Conn
+	events <-chan zk.Event // closed when the Conn has ended
+
+	over  context.Context // done when the session has expired, or is to be closed
+	end   context.CancelFunc
+	slots chan struct{} // one for each call under way
+
+	hosts hosts
+
+	mu      sync.Mutex
+	current *packets        // the newest connection
+	watches map[string]bool // paths with a watch that has not fired
+}
+
+// openSession begins a session. It does not wait for a connection.
+func openSession(c *Client, number uint64) (*session, error) {
+	s := &session{number: number, client: c, slots: make(chan struct{}, maxCalls), watches: map[string]bool{}}
+	s.over, s.end = context.WithCancel(context.Background())
+	s.hosts.over = s.over
+	var err error
+	s.conn, s.events, err = zk.Connect(c.config.Connect.Servers, c.config.SessionTimeout,
+		zk.WithDialer(s.dial), zk.WithHostProvider(&s.hosts), zk.WithEventCallback(s.event),
+		zk.WithLogger(libraryLog{c.config.Logger}), zk.WithMaxBufferSize(maxPacket))
+	if err != nil {
+		s.end()
+		return nil, fmt.Errorf("coord/zookeeper: %w", err)
+	}
+	return s, nil
+}
+
+// close ends the session, if ZooKeeper can be told so, and waits until its goroutines have ended.
+func (s *session) close() {
+	s.end()
+	s.conn.Close() // waits for an answer, a second at most
+	s.drop(s.connection())
+	for range s.events {
+	}
+}
+
+// event is called by the Conn, and must not wait.
+func (s *session) event(e zk.Event) {
+	switch e.Type {
+	case zk.EventSession:
+		switch e.State {
+		case zk.StateHasSession:
+			s.client.connected(s)
+		case zk.StateExpired:
+			s.end()
+			s.client.disconnected(s, true)
+		case zk.StateDisconnected, zk.StateConnecting:
+			s.client.disconnected(s, false)
+		}
+	case zk.EventNodeCreated, zk.EventNodeDeleted, zk.EventNodeDataChanged, zk.EventNodeChildrenChanged:
+		s.unwatch(e.Path)
+		s.client.changed(e.Path)
+	}
+}
+
+// watch tells whether a read of path is to set a watch. There is one at a time: zk.Conn keeps all that it is told to set until they
+// fire, and the version of the view is read all day.
+func (s *session) watch(path string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.watches[path] {
+		return false
+	}
+	s.watches[path] = true
+	return true
+}
+
+// unwatch notes that path has no watch: it fired, or was not set.
+func (s *session) unwatch(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.watches, path)
+}
+
+// connection is the newest one, which may be broken, or nil.
+func (s *session) connection() *packets {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current
+}
+
+// drop closes a connection; the Conn then makes another.
+func (s *session) drop(p *packets) {
+	if p != nil {
+		_ = p.Close()
+	}
+}
+
+// patience is how long to wait for what a server of ZooKeeper that is well does at once.
+func (s *session) patience() time.Duration { return max(s.client.config.SessionTimeout/3, minPatience) }
+
+// dial connects for the Conn, until the session is over.
+func (s *session) dial(network, address string, _ time.Duration) (net.Conn, error) {
+	timer := time.NewTimer(s.hosts.pause())
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.over.Done():
+		return nil, errOver
+	}
+	ctx, cancel := context.WithTimeout(s.over, s.patience())
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		s.client.unreachable(err)
+		return nil, err
+	}
+	p := newPackets(conn, max(s.client.config.SessionTimeout/2, minPatience), func(timeout time.Duration) {
+		s.client.config.Logger.Info("connected to ZooKeeper", slog.String("server", address), slog.Duration("zookeeper_session", timeout))
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over.Err() != nil {
+		_ = conn.Close()
+		return nil, errOver
+	}
+	s.current = p
+	return p, nil
+}
+
+// hosts tells the Conn which server is next, in turn. Only the Conn's goroutine uses it.
+type hosts struct {
+	over    context.Context
+	servers []string
+	next    int
+	tried   int // since a session was last there
+	last    time.Time
+}
+
+// Init implements zk.HostProvider.
+func (h *hosts) Init(servers []string) error {
+	h.servers = servers
+	return nil
+}
+
+// Len implements zk.HostProvider.
+func (h *hosts) Len() int { return len(h.servers) }
+
+// Next implements zk.HostProvider. That all servers have been tried, upon which the Conn fails what it holds and waits for its end, it says
+// when the session is over.
+func (h *hosts) Next() (server string, retryStart bool) {
+	server = h.servers[h.next]
+	h.next = (h.next + 1) % len(h.servers)
+	h.tried++
+	return server, h.over.Err() != nil
+}
+
+// Connected implements zk.HostProvider.
+func (h *hosts) Connected() { h.tried = 0 }
+
+// pause is how long to wait before the next connection: hardly, until all servers have been tried.
+func (h *hosts) pause() time.Duration {
+	pause := minPause
+	for rounds := (h.tried - 1) / len(h.servers); rounds > 0 && pause < maxPause; rounds-- {
+		pause *= 2
+	}
+	since := time.Since(h.last)
+	h.last = time.Now()
+	if h.tried <= len(h.servers) && since > pause {
+		return 0
+	}
+	return min(pause, maxPause)
+}
+
+// libraryLog is where zk.Conn says what it does.
+type libraryLog struct{ log *slog.Logger }
+
+func (l libraryLog) Printf(format string, args ...any) {
+	l.log.Debug("zk: " + fmt.Sprintf(format, args...))
+}
