@@ -246,16 +246,17 @@ func (r *Replica) coordView(in CoordView) {
 		r.change.create = d.syncing
 		return
 	case in.Outcome == OutcomeMissing:
-		r.chainLost("the coordinator has no view of chain " + r.view.Chain.String())
+		r.chainLost("the coordinator has no view of chain "+r.view.Chain.String(), false)
 		return
 	case r.view.Chain != 0 && in.Chain != r.view.Chain && in.Epoch > r.view.Epoch:
 		if r.isMember() || r.log.last() != (Position{}) {
-			r.chainLost("the coordinator has another chain, " + in.Chain.String() + ", than ours, " + r.view.Chain.String())
+			r.chainLost("the coordinator has another chain, "+in.Chain.String()+", than ours, "+r.view.Chain.String(), true)
 			return
 		}
 		// We hold nothing: the new chain is as good as the old one.
 	case in.Epoch < r.view.Epoch || r.view.Chain != 0 && in.Chain != r.view.Chain:
-		r.chainLost(fmt.Sprintf("the coordinator has epoch %d of chain %v, which is older than ours", in.Epoch, in.Chain))
+		r.chainLost(fmt.Sprintf("the coordinator has epoch %d of chain %v, which is older than epoch %d of %v, which this server knew",
+			in.Epoch, in.Chain, r.view.Epoch, r.view.Chain), false)
 		return
 	}
 	r.lost = lostChain{}
@@ -267,28 +268,43 @@ func (r *Replica) coordView(in CoordView) {
 }
 
 // lostChain is the chain that we knew, gone from the coordinator.
-type lostChain struct{ since Time }
+type lostChain struct {
+	since Time
+	told  bool // that we wait
+}
 
-// chainLost stops serving, looks again for T, and then ends the server: what it holds may be all that is left.
-func (r *Replica) chainLost(why string) {
+// chainLost stops serving, looks again for T, and then ends the server: what it holds may be all that is left. Where it holds entries in
+// memory, and nobody has given them up by beginning another chain in a later epoch, it waits instead: its end would be theirs.
+func (r *Replica) chainLost(why string, abandoned bool) {
 	if !r.watch.syncing || r.watch.viewKnew != r.view.Epoch {
 		// Perhaps only an old answer, or one that was on its way when we changed the view ourselves.
 		r.watch.viewDue, r.watch.viewSync = true, true
 		return
 	}
-	if r.lost.since == 0 {
-		r.lost.since = max(r.now, 1)
+	l := &r.lost
+	if l.since == 0 {
+		l.since = max(r.now, 1)
 		r.restartBarrier()
 	}
-	if r.now.Sub(r.lost.since) > r.timeout() {
+	last := r.log.last()
+	switch {
+	case r.now.Sub(l.since) <= r.timeout() || l.told:
+	case r.self.Durable || abandoned || last == (Position{}):
 		r.halt("%s; this server knew epoch %d and stops rather than join another history", why, r.view.Epoch)
+	default:
+		l.told = true
+		r.out.News = append(r.out.News, News{
+			Text: "SERVING NOBODY: the coordinator has lost the chain. This server holds the chain's entries up to " + last.String() +
+				", in memory only, and waits for an operator (table-server recover)",
+			Cause: why, View: r.view.View,
+		})
 	}
-	r.watch.viewSync = true
 }
 
-// tickLostChain looks again.
+// tickLostChain looks again, and does not take an old answer.
 func (r *Replica) tickLostChain() {
 	if r.lost.since != 0 {
-		r.watch.viewDue, r.watch.viewSync = true, true
+		r.watch.viewSync = true
+		r.watch.viewDue = r.watch.viewDue || !r.lost.told
 	}
 }

@@ -16,6 +16,8 @@ func (r *Replica) flushLeave() {
 	l := &r.leave
 	switch {
 	case !l.wanted || l.done || l.deleting:
+	case r.lost.since != 0:
+		l.done, r.out.Left = true, true // there is nothing that we could be taken out of
 	case r.isMember():
 		if r.isHead() {
 			r.giveUpUnnumbered()

@@ -102,9 +102,12 @@ func (AskList) ask()      {}
 func (AskChange) ask()    {}
 func (AskDelete) ask()    {}
 
+// ViewChanged is the Text of News of a new view. All other news may want somebody to do something.
+const ViewChanged = "view changed"
+
 // News is something worth a line in the log.
 type News struct {
-	Text  string // "view changed"
+	Text  string
 	Cause string // of a change of the view, or empty
 	View  View
 	Took  time.Duration // how long the cause had lasted, zero where unknown

@@ -336,7 +336,7 @@ func (r *Replica) forgetRequests() {
 
 // news tells of a change of the view.
 func (r *Replica) news(old View) {
-	n := News{Text: "view changed", View: r.view.View, Cause: causeOf(old, r.view.View)}
+	n := News{Text: ViewChanged, View: r.view.View, Cause: r.causeOf(old, r.view.View)}
 	if n.Took = r.watch.sinceTrouble(old, r.view.View, r); n.Took < 0 {
 		n.Took = 0
 	}
@@ -344,7 +344,7 @@ func (r *Replica) news(old View) {
 }
 
 // causeOf says in words what made old into v.
-func causeOf(old, v View) string {
+func (r *Replica) causeOf(old, v View) string {
 	if old.Chain != v.Chain {
 		if len(old.Members) == 0 {
 			if v.Epoch == 1 {
@@ -371,7 +371,11 @@ func causeOf(old, v View) string {
 			if cause != "" {
 				cause += ", "
 			}
-			cause += m.Address + " removed"
+			if r.watch.fresh(r, m.MemberID) && !r.watch.anotherLife(r, m.MemberID) || r.leave.wanted && m.MemberID == r.self.MemberID {
+				cause += m.Address + " left" // nobody could have removed it yet
+			} else {
+				cause += m.Address + " removed"
+			}
 		}
 	}
 	switch {

@@ -22,8 +22,8 @@ import (
 //	read N key=x    barrier N key=x    verify N seq=1
 //	deliver TO | deliver FROM->TO [count=1] [type=Append]    settle [only=(1,2)]    lose FROM->TO    isolate N    join N
 //	tick 100ms    run 1s        time passes; with run, messages arrive, and only what matters is printed
-//	coordinator down | up | cut=(2,3) | watches=off | expire | unregister=(1) | wipe | rewind | forward |
-//		hold=(change,heartbeat,...)
+//	coordinator down | up | cut=(2,3) | watches=off | expire | unregister=(1) | wipe | recover | rewind |
+//		forward | hold=(change,heartbeat,...)
 //	answer N KIND won|lost|missing|unknown|landed|early    land N KIND
 //	status [N...]    log N    network    registrations    forget session=S
 //
@@ -330,7 +330,9 @@ func (k *truth) command(d *directive) {
 			k.regs = slices.DeleteFunc(k.regs, func(r Registered) bool { return numberOf(r.Node) == n })
 		}
 	case "wipe":
-		k.exists, k.view, k.regs = false, Recorded{Version: -1}, nil
+		k.exists, k.now, k.view, k.regs = false, k.view, Recorded{Version: -1}, nil
+	case "recover":
+		k.exists, k.view = true, Recorded{View: k.now.View}
 	case "rewind":
 		k.now = k.view
 		k.view.Epoch--

@@ -28,7 +28,7 @@ func (s *server) tell() {
 // news prints what a server writes to its log, the same thing once.
 func (c *cluster) news(s *server, n News) {
 	text := n.Text
-	if n.Text == "view changed" {
+	if n.Text == ViewChanged {
 		text = fmt.Sprintf("view changed: epoch %d: %s", n.View.Epoch, n.Cause)
 		if n.Took > 0 {
 			text += fmt.Sprintf(" (took %v)", n.Took.Round(10*time.Millisecond))

@@ -138,10 +138,7 @@ func (r *Replica) restore(chunks []chain.Snapshot) {
 func (r *Replica) tell(n chain.News) {
 	args := []any{slog.Uint64("epoch", uint64(n.View.Epoch))}
 	if n.Cause != "" {
-		args = append(args, slog.String("cause", n.Cause))
-	}
-	if n.Took > 0 {
-		args = append(args, slog.Duration("took", n.Took))
+		args = append(args, slog.String("cause", n.Cause), slog.Duration("took", n.Took))
 	}
 	members := make([]string, len(n.View.Members))
 	for i, m := range n.View.Members {
@@ -151,7 +148,11 @@ func (r *Replica) tell(n chain.News) {
 	if n.View.Learner.MemberID != (chain.MemberID{}) {
 		args = append(args, slog.String("learner", n.View.Learner.Address))
 	}
-	r.config.Logger.Info(n.Text, args...)
+	level := slog.LevelInfo
+	if n.Text != chain.ViewChanged {
+		level = slog.LevelWarn // somebody may have to do something
+	}
+	r.config.Logger.Log(r.ctx, level, n.Text, args...)
 	r.config.OnNews(n)
 }
 

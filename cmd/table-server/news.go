@@ -32,7 +32,7 @@ type account struct {
 
 // take notes what a server tells, and returns what is to be said at once.
 func (r *reporter) take(n chain.News, now time.Time) (line string) {
-	if n.Text != "view changed" {
+	if n.Text != chain.ViewChanged {
 		line = r.named(strings.TrimSuffix(n.Text+": "+n.Cause, ": "))
 		if r.said[line] {
 			return ""

@@ -25,7 +25,7 @@ func viewOf(epoch chain.Epoch, numbers ...int) chain.View {
 }
 
 func changed(v chain.View, cause string, took time.Duration) chain.News {
-	return chain.News{Text: "view changed", Cause: cause, View: v, Took: took}
+	return chain.News{Text: chain.ViewChanged, Cause: cause, View: v, Took: took}
 }
 
 func TestReporter(t *testing.T) {

@@ -76,7 +76,7 @@ SIGTERM and SIGINT take the server out of the chain before it ends; clients of t
 	f.IntVar(&o.replicas, "replicas", 0, "how many members the chain wants, if this server makes it; more are spares (0: all are members)")
 	f.Uint64Var(&o.abandon, "abandon", 0, "begin anew, empty, although members of the chain's view of this `epoch` are silent and may hold its data")
 	o.flags(root, "info")
-	root.AddCommand(newDemo())
+	root.AddCommand(newDemo(), newRecover())
 	return root
 }
 

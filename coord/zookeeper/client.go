@@ -131,7 +131,7 @@ func (c *Client) connected(s *session) {
 }
 
 // disconnected is called when s has no connection any more.
-func (c *Client) disconnected(s *session, expired bool) {
+func (c *Client) disconnected(s *session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.mu.session != s || !c.mu.connected {
@@ -139,7 +139,7 @@ func (c *Client) disconnected(s *session, expired bool) {
 	}
 	c.mu.connected = false
 	c.wake()
-	if !expired && !c.mu.closed {
+	if s.over.Err() == nil {
 		c.config.Logger.Warn("the connection to ZooKeeper is lost: connecting anew")
 	}
 }

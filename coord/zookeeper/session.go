@@ -36,6 +36,8 @@ type session struct {
 	hosts hosts
 
 	mu      sync.Mutex
+	granted time.Duration   // how long ZooKeeper keeps the session without a connection
+	lapse   *time.Timer     // ends the session that long after its connection was lost; nil while it has one
 	current *packets        // the newest connection
 	watches map[string]bool // paths with a watch that has not fired
 }
@@ -59,6 +61,7 @@ func openSession(c *Client, number uint64) (*session, error) {
 // close ends the session, if ZooKeeper can be told so, and waits until its goroutines have ended.
 func (s *session) close() {
 	s.end()
+	s.resume() // no timer is left behind
 	s.conn.Close() // waits for an answer, a second at most
 	s.drop(s.connection())
 	for range s.events {
@@ -71,16 +74,38 @@ func (s *session) event(e zk.Event) {
 	case zk.EventSession:
 		switch e.State {
 		case zk.StateHasSession:
+			s.resume()
 			s.client.connected(s)
 		case zk.StateExpired:
 			s.end()
-			s.client.disconnected(s, true)
+			s.client.disconnected(s)
 		case zk.StateDisconnected, zk.StateConnecting:
-			s.client.disconnected(s, false)
+			s.client.disconnected(s)
+			s.expire()
 		}
 	case zk.EventNodeCreated, zk.EventNodeDeleted, zk.EventNodeDataChanged, zk.EventNodeChildrenChanged:
 		s.unwatch(e.Path)
 		s.client.changed(e.Path)
+	}
+}
+
+// expire ends a session that has no connection, once ZooKeeper must have ended it too. To learn that from ZooKeeper takes a connection,
+// which one that has lost what it held does not grant: it refuses those who have seen more than it.
+func (s *session) expire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.granted > 0 && s.lapse == nil && s.over.Err() == nil {
+		s.lapse = time.AfterFunc(s.granted, s.end)
+	}
+}
+
+// resume is called when the session has a connection again.
+func (s *session) resume() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lapse != nil {
+		s.lapse.Stop()
+		s.lapse = nil
 	}
 }
 
@@ -136,8 +161,14 @@ func (s *session) dial(network, address string, _ time.Duration) (net.Conn, erro
 		s.client.unreachable(err)
 		return nil, err
 	}
-	p := newPackets(conn, max(s.client.config.SessionTimeout/2, minPatience), func(timeout time.Duration) {
-		s.client.config.Logger.Info("connected to ZooKeeper", slog.String("server", address), slog.Duration("zookeeper_session", timeout))
+	p := newPackets(conn, max(s.client.config.SessionTimeout/2, minPatience), func(granted time.Duration) {
+		if granted == 0 {
+			return // the session has expired
+		}
+		s.mu.Lock()
+		s.granted = granted
+		s.mu.Unlock()
+		s.client.config.Logger.Info("connected to ZooKeeper", slog.String("server", address), slog.Duration("zookeeper_session", granted))
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,8 +6,8 @@ import (
 	"github.com/chaintable/chaintable/chain"
 )
 
-// status is the answer to /status.
-type status struct {
+// Status is the answer to /status, in JSON.
+type Status struct {
 	ID          string   `json:"id"`
 	Incarnation uint64   `json:"incarnation"`
 	Address     string   `json:"address"`
@@ -16,8 +16,10 @@ type status struct {
 	State       string   `json:"state"` // member, or in words what the server is doing instead
 	Chain       string   `json:"chain"`
 	Epoch       uint64   `json:"epoch"`
-	Members     []member `json:"members"` // head first
-	Learner     *learner `json:"learner"` // null for none
+	Members     []Member `json:"members"` // head first
+	Learner     *Learner `json:"learner"` // null for none
+	Target      int      `json:"target"`  // how many members the chain wants; 0 for all that register
+	Rules       int      `json:"rules"`
 
 	Last      uint64 `json:"last"`
 	Stable    uint64 `json:"stable"`
@@ -27,50 +29,52 @@ type status struct {
 	LeaseLeftMS int64  `json:"lease_left_ms"` // 0 for no lease
 	Keys        int    `json:"keys"`
 	Bytes       int64  `json:"bytes"`
-	Digest      digest `json:"digest"`
+	Digest      Digest `json:"digest"`
 	Clients     int    `json:"clients"`
 }
 
-type member struct {
+// Member is a server in the chain.
+type Member struct {
 	ID          string `json:"id"`
 	Incarnation uint64 `json:"incarnation"`
 	Address     string `json:"address"`
 	Durable     bool   `json:"durable"`
 }
 
-// learner is the server that is being brought level, and how far it is as this server knows: the learner and its tail do.
-type learner struct {
-	member
+// Learner is the server that is being brought level, and how far it is as this server knows: the learner and its tail do.
+type Learner struct {
+	Member
 	Receiving   bool   `json:"receiving"` // a snapshot is under way
 	Chunks      uint64 `json:"chunks"`    // of the snapshot that have arrived
 	BehindBytes uint64 `json:"behind_bytes"`
 }
 
-// digest is the sum of the table's content after the entry seq. Equal replicas have equal sums at equal seqs.
-type digest struct {
+// Digest is the sum of the table's content after the entry seq. Equal replicas have equal sums at equal seqs.
+type Digest struct {
 	Seq uint64 `json:"seq"`
 	Sum string `json:"sum"` // 16 hex digits
 }
 
-func newMember(m chain.Member) member {
-	return member{ID: m.Node.String(), Incarnation: uint64(m.Incarnation), Address: m.Address, Durable: m.Durable}
+func newMember(m chain.Member) Member {
+	return Member{ID: m.Node.String(), Incarnation: uint64(m.Incarnation), Address: m.Address, Durable: m.Durable}
 }
 
-func (f *Front) newStatus() status {
+func (f *Front) newStatus() Status {
 	s := f.config.Backend.Status()
-	out := status{
+	out := Status{
 		ID: s.ID.String(), Incarnation: uint64(s.Incarnation), Address: s.Address, Version: f.config.Version,
-		Role: s.Role, State: s.State, Chain: s.Chain.String(), Epoch: uint64(s.Epoch), Members: []member{},
+		Role: s.Role, State: s.State, Chain: s.Chain.String(), Epoch: uint64(s.Epoch), Members: []Member{},
 		Last: uint64(s.Last), Stable: uint64(s.Stable), Committed: uint64(s.Committed), Applied: uint64(s.Applied),
 		LeaseLeftMS: s.LeaseLeft.Milliseconds(), Keys: s.Keys, Bytes: s.Bytes,
-		Digest:  digest{uint64(s.Digest.Seq), fmt.Sprintf("%016x", s.Digest.Sum)},
+		Target: s.View.Target, Rules: s.View.Rules,
+		Digest:  Digest{uint64(s.Digest.Seq), fmt.Sprintf("%016x", s.Digest.Sum)},
 		Clients: f.config.Clients(),
 	}
 	for _, m := range s.View.Members {
 		out.Members = append(out.Members, newMember(m))
 	}
 	if s.View.Learner.MemberID != (chain.MemberID{}) {
-		out.Learner = &learner{newMember(s.View.Learner), s.Learner.Receiving, s.Learner.Chunks, s.Learner.Behind}
+		out.Learner = &Learner{newMember(s.View.Learner), s.Learner.Receiving, s.Learner.Chunks, s.Learner.Behind}
 	}
 	return out
 }

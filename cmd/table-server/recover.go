@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/chaintable/chaintable/chain"
+	"github.com/chaintable/chaintable/coord"
+	"github.com/chaintable/chaintable/coord/zookeeper"
+	"github.com/chaintable/chaintable/server/web"
+)
+
+// Bounds of what recover waits for and reads.
+const (
+	askTimeout     = 5 * time.Second
+	recoverTimeout = 20 * time.Second
+	maxStatus      = 1 << 20
+)
+
+// recovery is what `table-server recover` was told.
+type recovery struct {
+	chain string
+	yes   bool
+}
+
+func newRecover() *cobra.Command {
+	var o recovery
+	c := &cobra.Command{
+		Use:   "recover <zookeeper> <server>...",
+		Short: "Bring the view of a running chain back to a ZooKeeper that has lost it",
+		Long: `When ZooKeeper has lost what it held (somebody has deleted it, or set ZooKeeper up anew), the servers of a chain stop serving,
+and wait with all the data that they hold in memory. This command asks them, each by its host:port, for the view that they
+knew, and writes the newest one to ZooKeeper. Then the servers register anew, and the one with the longest log restarts the chain;
+that takes about ten seconds and two session timeouts.
+
+Name every server of the chain that still runs. What only servers hold that are not named, or do not run any more, is lost. ZooKeeper must
+have no view of the chain: a server that was started since has made a new, empty one. End that server, and delete
+/chaintable/chains/<chain> with zkCli, before you recover.`,
+		Example:           `  table-server recover 127.0.0.1:2181 127.0.0.1:7001 127.0.0.1:7002 127.0.0.1:7003`,
+		DisableAutoGenTag: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return usagef("want ZooKeeper and the servers that still run: table-server recover 127.0.0.1:2181 127.0.0.1:7001 127.0.0.1:7002")
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			return o.run(c.Context(), c.OutOrStdout(), args[0], args[1:])
+		},
+	}
+	c.Flags().StringVar(&o.chain, "chain", zookeeper.DefaultChain, "name of the chain, where one ZooKeeper has several")
+	c.Flags().BoolVar(&o.yes, "yes", false, "do it, instead of only telling what would be done")
+	return c
+}
+
+// run brings the view back that the servers know.
+func (o *recovery) run(ctx context.Context, out io.Writer, where string, servers []string) error {
+	connect, err := zookeeper.Parse(where)
+	if err != nil {
+		return usagef("ZooKeeper %q: %w", where, err)
+	}
+	if err := zookeeper.CheckChain(o.chain); err != nil {
+		return usagef("--chain: %w", err)
+	}
+	view, err := newestView(ctx, out, servers)
+	if err != nil {
+		return err
+	}
+	for _, m := range view.Members {
+		if !slices.Contains(servers, m.Address) {
+			fmt.Fprintf(out, "%s was a member and is not named: what only it held is lost\n", m.Address)
+		}
+	}
+	client, err := zookeeper.Open(zookeeper.Config{Connect: connect, Chain: o.chain, SessionTimeout: askTimeout})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, recoverTimeout)
+	defer cancel()
+	switch present, _, err := client.View(ctx, true); {
+	case err == nil:
+		return fmt.Errorf("ZooKeeper has a view of chain %q: chain %v, epoch %d, head %s; `table-server recover --help` says what to do if that is an "+
+			"empty one, made since", o.chain, present.Chain, present.Epoch, present.Head().Address)
+	case !errors.Is(err, coord.ErrMissing):
+		return fmt.Errorf("cannot tell whether ZooKeeper at %s has a view of chain %q: %w", connect, o.chain, err)
+	}
+	if !o.yes {
+		return fmt.Errorf("nothing is done yet: with --yes, epoch %d of chain %v is written to ZooKeeper at %s", view.Epoch, view.Chain, connect)
+	}
+	if err := client.Change(ctx, chain.AskChange{From: -1, View: view}); err != nil {
+		return fmt.Errorf("write the view: %w", err)
+	}
+	fmt.Fprintf(out, "epoch %d of chain %v is back; its servers restart the chain within some ten seconds (/status of each tells)\n", view.Epoch, view.Chain)
+	return nil
+}
+
+// newestView asks the servers for the views they know, and tells of each.
+func newestView(ctx context.Context, out io.Writer, servers []string) (newest chain.View, err error) {
+	for _, address := range servers {
+		s, err := askStatus(ctx, address)
+		if err != nil {
+			return newest, fmt.Errorf("%s: %w", address, err)
+		}
+		v, err := knownView(s)
+		if err != nil {
+			return newest, fmt.Errorf("%s knows no view that could be written: %w", address, err)
+		}
+		fmt.Fprintf(out, "%s knows epoch %d of chain %v, and holds its entries up to %d: %s\n", address, v.Epoch, v.Chain, s.Last, s.State)
+		switch {
+		case newest.Epoch != 0 && newest.Chain != v.Chain:
+			return newest, fmt.Errorf("%s was in chain %v, and %s in chain %v: these are two chains", servers[0], newest.Chain, address, v.Chain)
+		case v.Epoch > newest.Epoch:
+			newest = v
+		}
+	}
+	return newest, nil
+}
+
+// askStatus asks a server how it is.
+func askStatus(ctx context.Context, address string) (s web.Status, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/status", nil)
+	if err != nil {
+		return s, err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return s, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return s, fmt.Errorf("answers %s to GET /status", answer.Status)
+	}
+	if err := json.NewDecoder(io.LimitReader(answer.Body, maxStatus)).Decode(&s); err != nil {
+		return s, fmt.Errorf("answers GET /status with something else: %w", err)
+	}
+	return s, nil
+}
+
+// knownView is the view that a server knows.
+func knownView(s web.Status) (v chain.View, err error) {
+	if v.Chain, err = chain.ParseID(s.Chain); err != nil {
+		return v, err
+	}
+	v.Epoch, v.Target, v.Rules = chain.Epoch(s.Epoch), s.Target, s.Rules
+	for _, m := range s.Members {
+		id, err := chain.ParseNodeID(m.ID)
+		if err != nil {
+			return v, err
+		}
+		v.Members = append(v.Members, chain.Member{
+			MemberID: chain.MemberID{Node: id, Incarnation: chain.Incarnation(m.Incarnation)}, Address: m.Address, Durable: m.Durable,
+		})
+	}
+	_, err = coord.EncodeView(v) // the learner is not kept: it is taken in anew
+	return v, err
+}
