@@ -76,7 +76,7 @@ func Open(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.mu.session = first
+	c.begin(first)
 	c.workers.Go(func() { c.renew(first) })
 	if config.Chain == DefaultChain {
 		c.workers.Go(c.publishAll)
@@ -101,13 +101,18 @@ func (c *Client) renew(s *session) {
 			c.config.Logger.Error("no session with ZooKeeper any more", "error", err)
 			return
 		}
-		c.mu.Lock()
-		c.mu.session, c.mu.connected = next, false
-		c.wake()
-		c.mu.Unlock()
-		c.poke()
+		c.begin(next)
 		s = next
 	}
+}
+
+// begin makes s the session of all calls to come.
+func (c *Client) begin(s *session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.session, c.mu.connected = s, false
+	c.wake()
+	close(s.ready)
 }
 
 // wake lets those go on who wait for a session, a connection or the end. c.mu is locked.
@@ -120,10 +125,9 @@ func (c *Client) wake() {
 func (c *Client) connected(s *session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s.over.Err() != nil || c.mu.session != nil && c.mu.session != s {
+	if s.over.Err() != nil || c.mu.session != s {
 		return
 	}
-	c.mu.session = s // Open may not have come so far
 	c.mu.connected, c.mu.silent = true, false
 	c.wake()
 	c.poke()

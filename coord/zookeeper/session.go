@@ -29,6 +29,7 @@ type session struct {
 	conn   *zk.Conn
 	events <-chan zk.Event // closed when the Conn has ended
 
+	ready chan struct{}   // closed when the client knows the session, which does not connect before
 	over  context.Context // done when the session has expired, or is to be closed
 	end   context.CancelFunc
 	slots chan struct{} // one for each call under way
@@ -42,9 +43,11 @@ type session struct {
 	watches map[string]bool // paths with a watch that has not fired
 }
 
-// openSession begins a session. It does not wait for a connection.
+// openSession makes a session, which begins when ready is closed.
 func openSession(c *Client, number uint64) (*session, error) {
-	s := &session{number: number, client: c, slots: make(chan struct{}, maxCalls), watches: map[string]bool{}}
+	s := &session{
+		number: number, client: c, slots: make(chan struct{}, maxCalls), watches: map[string]bool{}, ready: make(chan struct{}),
+	}
 	s.over, s.end = context.WithCancel(context.Background())
 	s.hosts.over = s.over
 	var err error
@@ -61,7 +64,7 @@ func openSession(c *Client, number uint64) (*session, error) {
 // close ends the session, if ZooKeeper can be told so, and waits until its goroutines have ended.
 func (s *session) close() {
 	s.end()
-	s.resume() // no timer is left behind
+	s.resume()     // no timer is left behind
 	s.conn.Close() // waits for an answer, a second at most
 	s.drop(s.connection())
 	for range s.events {
@@ -149,6 +152,7 @@ func (s *session) patience() time.Duration { return max(s.client.config.SessionT
 func (s *session) dial(network, address string, _ time.Duration) (net.Conn, error) {
 	timer := time.NewTimer(s.hosts.pause())
 	defer timer.Stop()
+	<-s.ready
 	select {
 	case <-timer.C:
 	case <-s.over.Done():
