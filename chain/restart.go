@@ -20,7 +20,12 @@ func (r *Replica) restartChain() {
 	}
 	for _, m := range r.view.Members {
 		if !r.watch.removable(r, m.MemberID) {
-			r.probe.dead, r.change.waits = nil, ""
+			r.probe.dead = nil
+			if twin := r.twin(); twin != (Member{}) {
+				r.say("waiting: the server " + twin.Address + " in the chain has the id of this one, " + r.self.Node.String() + "; end one of the two")
+			} else {
+				r.change.waits = ""
+			}
 			r.removePredecessor()
 			return
 		}
@@ -69,6 +74,16 @@ func (r *Replica) removePredecessor() {
 			return
 		}
 	}
+}
+
+// twin is a living member elsewhere that has our id, which no view can name twice.
+func (r *Replica) twin() Member {
+	if i := r.memberByNode(r.self.Node); i >= 0 {
+		if m := r.view.Members[i]; m.Address != r.self.Address && r.watch.fresh(r, m.MemberID) {
+			return m
+		}
+	}
+	return Member{}
 }
 
 func (r *Replica) memberByNode(id NodeID) int {

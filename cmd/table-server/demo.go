@@ -69,7 +69,7 @@ func runDemo(c *cobra.Command, o *demoOptions) error {
 	log := o.logger(c.ErrOrStderr())
 	d := &demo{console: newConsole(c.InOrStdin(), c.OutOrStdout()), news: make(chan chain.News, 1024), port: o.port}
 	d.fleet = newFleet("127.0.0.1", nodeConfig{
-		SessionTimeout: o.sessionTimeout, RequestTimeout: o.requestTimeout, MaxClients: o.maxClients,
+		SessionTimeout: o.sessionTimeout, NoLeases: o.leases == "off", RequestTimeout: o.requestTimeout, MaxClients: o.maxClients,
 		MaxMemory: o.memory, Logger: log,
 		OnNews: func(n chain.News) {
 			select {

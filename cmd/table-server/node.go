@@ -33,6 +33,7 @@ type nodeConfig struct {
 	Abandon     chain.Epoch  // whose silent members may be given up; zero for none
 
 	SessionTimeout time.Duration
+	NoLeases       bool
 	RequestTimeout time.Duration
 	MaxClients     int
 	MaxMemory      int64 // of the table, in bytes; zero is no bound
@@ -94,6 +95,7 @@ func startNode(c nodeConfig) (*node, error) {
 			NewChain:       chain.ID(random()),
 			Target:         c.Target,
 			Abandon:        c.Abandon,
+			NoLeases:       c.NoLeases,
 			MaxMemory:      c.MaxMemory,
 		},
 		Table:       table.Config{Lists: c.Lists, Seed: random()},

@@ -19,6 +19,7 @@ type options struct {
 	requestTimeout time.Duration
 	maxClients     int
 	maxMemory      string
+	leases         string
 	logLevel       string
 	logFormat      string
 
@@ -49,6 +50,7 @@ func (o *options) flags(c *cobra.Command, logLevel string) {
 	f.DurationVar(&o.requestTimeout, "request-timeout", 5*time.Second, "how long a request may take before it is answered with an error")
 	f.IntVar(&o.maxClients, "max-clients", 10_000, "connections of clients at the same time, for each server")
 	f.StringVar(&o.maxMemory, "max-memory", "80%", "bytes of the table beyond which writes are refused: 512MiB, 2GiB, a share of the memory, or none")
+	f.StringVar(&o.leases, "leases", "on", "off: every read asks the chain, and none relies on clocks that run at the same speed")
 	f.StringVar(&o.logLevel, "log-level", logLevel, "least level of what is logged on standard error: debug, info, warn, error")
 	f.StringVar(&o.logFormat, "log-format", "text", "format of the log: text or json")
 }
@@ -72,6 +74,9 @@ func (o *options) check(servers int) error {
 	}
 	if o.memory = memory; strings.HasSuffix(strings.TrimSpace(o.maxMemory), "%") {
 		o.memory /= int64(servers)
+	}
+	if o.leases != "on" && o.leases != "off" {
+		return usagef("--leases %q: want on or off", o.leases)
 	}
 	if err := o.level.UnmarshalText([]byte(o.logLevel)); err != nil {
 		return usagef("--log-level %q: want debug, info, warn or error", o.logLevel)

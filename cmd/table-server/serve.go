@@ -137,7 +137,7 @@ func serve(c *cobra.Command, args []string, o *serveOptions) error {
 	news := make(chan struct{}, 1)
 	n, err := startNode(nodeConfig{
 		Listener: l, Address: address, Lists: lists, Coordinator: coordinator, Target: o.replicas, Abandon: chain.Epoch(o.abandon),
-		SessionTimeout: o.sessionTimeout, RequestTimeout: o.requestTimeout, MaxClients: o.maxClients, MaxMemory: o.memory, Logger: log,
+		SessionTimeout: o.sessionTimeout, NoLeases: o.leases == "off", RequestTimeout: o.requestTimeout, MaxClients: o.maxClients, MaxMemory: o.memory, Logger: log,
 		OnNews: func(chain.News) {
 			select {
 			case news <- struct{}{}:
@@ -150,7 +150,7 @@ func serve(c *cobra.Command, args []string, o *serveOptions) error {
 	}
 	log.Info("listening", "listen", l.Addr().String(), "advertise", address, "lists", lists, "max_memory", memoryText(o.memory),
 		"version", version.String())
-	return attend(ctx, n, news, log)
+	return o.attend(ctx, n, news, log)
 }
 
 // coordinator is ZooKeeper, if the command line names it, or one of this server's own.
@@ -172,13 +172,22 @@ func (o *serveOptions) coordinator(args []string, log *slog.Logger) (coord.Clien
 }
 
 // attend waits until the server is told to end, or ends by itself. There is news whenever it has got further.
-func attend(ctx context.Context, n *node, news <-chan struct{}, log *slog.Logger) error {
+func (o *serveOptions) attend(ctx context.Context, n *node, news <-chan struct{}, log *slog.Logger) error {
+	serving, target := false, o.replicas
 	for ctx.Err() == nil {
 		select {
 		case <-news:
-			if s := n.Status(); n.Serving() {
-				log.Info("serving", "role", s.Role, "chain", s.Chain.String(), "epoch", uint64(s.Epoch))
-				news = nil
+			s := n.Status()
+			if serving != n.Serving() {
+				if serving = !serving; serving {
+					log.Info("serving", "role", s.Role, "chain", s.Chain.String(), "epoch", uint64(s.Epoch))
+				} else {
+					log.Warn("not serving", "state", s.State)
+				}
+			}
+			if target != 0 && s.Epoch != 0 && target != s.View.Target {
+				log.Warn("--replicas is ignored: the server that made the chain has said how many members it wants", "replicas", target, "target", s.View.Target)
+				target = 0
 			}
 		case <-n.Done():
 			err := n.Err()

@@ -31,7 +31,7 @@ var errPacket = errors.New("malformed packet")
 type packets struct {
 	net.Conn
 	handshake time.Duration // how long the answer to the first request may take
-	opened    func(timeout time.Duration)
+	opened    func(timeout time.Duration, err error)
 
 	packet []byte // length and content, of which so much has been read:
 	read   int
@@ -41,8 +41,9 @@ type packets struct {
 	asked map[int32]int32 // requests under way that are of interest, by number; at most maxCalls
 }
 
-// newPackets wraps a new connection. opened is called with the session timeout that ZooKeeper grants.
-func newPackets(conn net.Conn, handshake time.Duration, opened func(timeout time.Duration)) *packets {
+// newPackets wraps a new connection. opened is called with the session timeout that ZooKeeper grants, zero for a session that has expired; or
+// with what is wrong with the answer to the first request.
+func newPackets(conn net.Conn, handshake time.Duration, opened func(timeout time.Duration, err error)) *packets {
 	return &packets{Conn: conn, handshake: handshake, opened: opened, first: true, asked: map[int32]int32{}}
 }
 
@@ -70,6 +71,9 @@ func (p *packets) Write(b []byte) (int, error) {
 func (p *packets) Read(b []byte) (int, error) {
 	if p.read == len(p.packet) {
 		if err := p.next(); err != nil {
+			if p.first {
+				p.opened(0, err)
+			}
 			return 0, err
 		}
 	}
@@ -110,7 +114,7 @@ func (p *packets) check(packet []byte) error {
 		if f.bad || timeout < 0 {
 			return errPacket
 		}
-		p.opened(timeout)
+		p.opened(timeout, nil)
 		return nil
 	}
 	number := f.int32()

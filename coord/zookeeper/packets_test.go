@@ -85,7 +85,7 @@ const opSetAnything = 5
 
 // throughPackets reads what arrives behind the request, as zk.Conn does.
 func throughPackets(op int, data []byte) (read []byte, err error) {
-	p := newPackets(received{Reader: bytes.NewReader(data)}, time.Second, func(time.Duration) {})
+	p := newPackets(received{Reader: bytes.NewReader(data)}, time.Second, func(time.Duration, error) {})
 	if _, err := p.Write(packed(7, op, "/path")); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -165,8 +166,15 @@ func (s *session) dial(network, address string, _ time.Duration) (net.Conn, erro
 		s.client.unreachable(err)
 		return nil, err
 	}
-	p := newPackets(conn, max(s.client.config.SessionTimeout/2, minPatience), func(granted time.Duration) {
-		if granted == 0 {
+	p := newPackets(conn, max(s.client.config.SessionTimeout/2, minPatience), func(granted time.Duration, err error) {
+		switch {
+		case errors.Is(err, io.EOF):
+			s.client.unreachable(fmt.Errorf("%s closes connections: it is no ZooKeeper, or has no leader, or has lost what it held", address))
+			return
+		case err != nil:
+			s.client.unreachable(fmt.Errorf("%s does not answer as ZooKeeper does: %w", address, err))
+			return
+		case granted == 0:
 			return // the session has expired
 		}
 		s.mu.Lock()

@@ -1,0 +1,30 @@
+package replica_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chaintable/chaintable/chain"
+	"github.com/chaintable/chaintable/replica"
+)
+
+// TestTwoServersWithOneID: the second waits outside, and names the first, which serves on.
+func TestTwoServersWithOneID(t *testing.T) {
+	c := newCluster(t)
+	as := func(config *replica.Config) { config.Chain.Self.Node = 42 }
+	first := c.startAs(as)
+	await(t, first, "a chain of one", members(1))
+	put(t, first, "k", "v")
+	second := c.startAs(as)
+	await(t, second, "it says why it waits", func(s replica.Status) bool {
+		return strings.Contains(s.State, first.Status().Address+" in the chain has the id of this one, 000000000000002a")
+	})
+	put(t, first, "k", "w")
+	if s := first.Status(); s.View.Learner != (chain.Member{}) || len(s.View.Members) != 1 {
+		t.Errorf("the view is %v", s.View)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, second, "it begins anew once the first is dead", members(1))
+}
