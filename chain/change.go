@@ -154,7 +154,7 @@ func (r *Replica) pickLearner() {
 		return // what we know is older than the view: whoever has just left may stand in it
 	}
 	waiting := slices.DeleteFunc(r.watch.byOrder(), func(s *sighting) bool {
-		return r.view.HasNode(s.Node) || s.Leaving || s.Rules < r.view.Rules || !r.watch.fresh(r, s.MemberID) || r.watch.outdated(s.MemberID)
+		return r.view.HasNode(s.Node) || s.Leaving || s.Timeout != r.timeout() || s.Rules < r.view.Rules || !r.watch.fresh(r, s.MemberID) || r.watch.outdated(s.MemberID)
 	})
 	if len(waiting) == 0 {
 		return

@@ -11,7 +11,8 @@ type Config struct {
 	Self Member
 	// Boot names the boot of this machine, empty where that cannot be told.
 	Boot string
-	// SessionTimeout is T of design.md: how long a server may be silent. Required.
+	// SessionTimeout is T of design.md: how long a server may be silent. Whole milliseconds. All members have the same: a
+	// chain takes in nobody who has another, whose lease might outlive its removal. Required.
 	SessionTimeout time.Duration
 	// NewChain is the random id of the chain, should this server make the first view. Required.
 	NewChain ID
@@ -64,6 +65,8 @@ func (c *Config) Validate() error {
 		return errors.New("chain: config: Self.Node is zero")
 	case c.SessionTimeout < minSessionTimeout:
 		return errors.New("chain: config: SessionTimeout is below " + minSessionTimeout.String())
+	case c.SessionTimeout%time.Millisecond != 0:
+		return errors.New("chain: config: SessionTimeout is not in whole milliseconds")
 	case c.NewChain == 0:
 		return errors.New("chain: config: NewChain is zero")
 	case c.Target < 0 || c.MaxPending < 0 || c.MaxMemory < 0:

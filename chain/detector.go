@@ -106,14 +106,14 @@ func (d *detector) anotherLife(r *Replica, m MemberID) bool {
 }
 
 // removable tells whether a member may be removed: its registration has stood still for T, or been gone for T, so that its lease
-// has ended. A dead predecessor of our own, on this boot and behind an address that we have bound ourselves, may go at
+// has ended, which is by its own T. A dead predecessor of our own, on this boot and behind an address that we have bound ourselves, may go at
 // once.
 func (d *detector) removable(r *Replica, m MemberID) bool {
 	s := d.seen[m]
 	if s == nil || m == r.self.MemberID {
 		return false
 	}
-	return d.anotherLife(r, m) || d.observed-s.still >= r.timeout()
+	return d.anotherLife(r, m) || d.observed-s.still >= max(r.timeout(), s.Timeout)
 }
 
 // fresh tells whether a registration has moved lately.

@@ -50,7 +50,7 @@ func (r *Replica) flushRegistration() {
 
 // describe is what we say of ourselves.
 func (r *Replica) describe() Registration {
-	reg := Registration{Member: r.self, Protocol: Protocol, Rules: Rules, Boot: r.cfg.Boot, Leaving: r.leave.wanted}
+	reg := Registration{Member: r.self, Protocol: Protocol, Rules: Rules, Boot: r.cfg.Boot, Leaving: r.leave.wanted, Timeout: r.timeout()}
 	if reg.Complete = r.complete(); reg.Complete {
 		reg.Last = r.log.last()
 	}

@@ -21,11 +21,7 @@ func (r *Replica) restartChain() {
 	for _, m := range r.view.Members {
 		if !r.watch.removable(r, m.MemberID) {
 			r.probe.dead = nil
-			if twin := r.twin(); twin != (Member{}) {
-				r.say("waiting: the server " + twin.Address + " in the chain has the id of this one, " + r.self.Node.String() + "; end one of the two")
-			} else {
-				r.change.waits = ""
-			}
+			r.tellObstacle()
 			r.removePredecessor()
 			return
 		}
@@ -49,7 +45,7 @@ func (r *Replica) longestLogs() []Member {
 	for _, s := range r.watch.byOrder() {
 		i := r.memberByNode(s.Node)
 		if i < 0 || s.Incarnation < r.view.Members[i].Incarnation || !s.Complete ||
-			s.MemberID == r.view.Members[i].MemberID || s.Leaving || r.watch.outdated(s.MemberID) ||
+			s.MemberID == r.view.Members[i].MemberID || s.Leaving || s.Timeout != r.timeout() || r.watch.outdated(s.MemberID) ||
 			!r.watch.fresh(r, s.MemberID) && s.MemberID != r.self.MemberID {
 			continue
 		}
@@ -76,14 +72,22 @@ func (r *Replica) removePredecessor() {
 	}
 }
 
-// twin is a living member elsewhere that has our id, which no view can name twice.
-func (r *Replica) twin() Member {
-	if i := r.memberByNode(r.self.Node); i >= 0 {
-		if m := r.view.Members[i]; m.Address != r.self.Address && r.watch.fresh(r, m.MemberID) {
-			return m
+// tellObstacle tells of what keeps us from being taken in, as long as nobody does something about it.
+func (r *Replica) tellObstacle() {
+	for _, m := range r.view.Members {
+		s := r.watch.seen[m.MemberID]
+		switch {
+		case !r.watch.fresh(r, m.MemberID):
+		case m.Node == r.self.Node && m.Address != r.self.Address:
+			r.say("waiting: the server " + m.Address + " in the chain has the id of this one, " + m.Node.String() + "; end one of the two")
+			return
+		case s.Timeout != 0 && s.Timeout != r.timeout():
+			r.say("waiting: the members of the chain have a session timeout of " + s.Timeout.String() + ", this server has " + r.timeout().String() +
+				"; start it with the same")
+			return
 		}
 	}
-	return Member{}
+	r.change.waits = ""
 }
 
 func (r *Replica) memberByNode(id NodeID) int {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Member is a server as views and registrations name it.
@@ -117,13 +118,14 @@ func (v View) String() string {
 // is its heartbeat.
 type Registration struct {
 	Member
-	Protocol int        // lowest protocol version spoken
-	Rules    int        // highest rules known
-	Boot     string     // names the machine's boot; empty where that cannot be told
-	Complete bool       // its log lacks nothing that it ever acknowledged
-	Last     Position   // end of a complete log; zero for an empty or incomplete one
-	Silent   []MemberID // members that answered no ping for a session timeout
-	Leaving  bool       // it is about to go: nobody adds it
+	Protocol int           // lowest protocol version spoken
+	Rules    int           // highest rules known
+	Boot     string        // names the machine's boot; empty where that cannot be told
+	Complete bool          // its log lacks nothing that it ever acknowledged
+	Last     Position      // end of a complete log; zero for an empty or incomplete one
+	Silent   []MemberID    // members that answered no ping for a session timeout
+	Leaving  bool          // it is about to go: nobody adds it
+	Timeout  time.Duration // T, which all members have in common: whole milliseconds
 }
 
 // Registered is a registration with the version of its record, the number of heartbeats since it was created.

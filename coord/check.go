@@ -5,6 +5,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/chaintable/chaintable/chain"
 )
@@ -13,6 +14,7 @@ const (
 	maxNumber  = 1 << 30 // of protocol, rules and target
 	maxHost    = 253     // bytes, the longest name of DNS
 	maxBoot    = 128     // bytes
+	maxTimeout = 24 * time.Hour
 	hostLetter = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:%"
 )
 
@@ -62,6 +64,9 @@ func checkRegistration(r chain.Registration) error {
 	}
 	if len(r.Boot) > maxBoot || strings.ContainsFunc(r.Boot, escaped) {
 		return invalid("boot %.200q: more than %d bytes, or not plain", r.Boot, maxBoot)
+	}
+	if r.Timeout < 0 || r.Timeout > maxTimeout || r.Timeout%time.Millisecond != 0 {
+		return invalid("timeout %v: want whole milliseconds", r.Timeout)
 	}
 	if !r.Complete && r.Last != (chain.Position{}) {
 		return invalid("last %v of an incomplete log", r.Last)

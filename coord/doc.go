@@ -26,7 +26,7 @@
 //
 // Both are JSON in one line, so that people can read them with any tool:
 //
-//	server  {"v":1,"protocol":1,"rules":1,"address":"127.0.0.1:7001","durable":true,"boot":"…","last":[41,7],"silent":["000000000000002a.3"],"leaving":false}
+//	server  {"v":1,"protocol":1,"rules":1,"address":"127.0.0.1:7001","durable":true,"boot":"…","last":[41,7],"silent":["000000000000002a.3"],"leaving":false,"timeout_ms":1000}
 //	view    {"v":1,"protocol":1,"rules":1,"chain":"…","epoch":7,"members":[{"id":"…","incarnation":3,"address":"…","durable":true}],"learner":null,"target":0}
 //
 // The name of a server's record is "id.incarnation". Chains and servers are 16 hex digits; last is [seq, epoch] of a complete log, null for another. Decoding

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/chaintable/chaintable/chain"
 )
@@ -51,6 +52,7 @@ type registrationRecord struct {
 	Last     *[2]uint64 `json:"last"` // seq, epoch; null for an incomplete log
 	Silent   []string   `json:"silent"`
 	Leaving  bool       `json:"leaving"`
+	Timeout  int64      `json:"timeout_ms"`
 }
 
 // EncodeView is the record of v. ErrInvalid: it could not be read again.
@@ -138,7 +140,7 @@ func encodeRegistration(r chain.Registration) ([]byte, error) {
 	}
 	record := registrationRecord{
 		V: recordVersion, Protocol: r.Protocol, Rules: r.Rules,
-		Address: r.Address, Durable: r.Durable, Boot: r.Boot, Leaving: r.Leaving,
+		Address: r.Address, Durable: r.Durable, Boot: r.Boot, Leaving: r.Leaving, Timeout: r.Timeout.Milliseconds(),
 		Silent: make([]string, len(r.Silent)),
 	}
 	if r.Complete {
@@ -165,12 +167,16 @@ func decodeRegistration(m chain.MemberID, data []byte) (r chain.Registration, er
 	if err := decode(data, &record); err != nil {
 		return r, err
 	}
+	if record.Timeout < 0 || record.Timeout > maxTimeout.Milliseconds() {
+		return r, invalid("timeout_ms is %d", record.Timeout)
+	}
 	if len(record.Silent) > MaxMembers {
 		return r, invalid("%d silent members, at most %d", len(record.Silent), MaxMembers)
 	}
 	r = chain.Registration{
 		Member:   chain.Member{MemberID: m, Address: record.Address, Durable: record.Durable},
 		Protocol: record.Protocol, Rules: record.Rules, Boot: record.Boot, Leaving: record.Leaving,
+		Timeout: time.Duration(record.Timeout) * time.Millisecond,
 	}
 	if record.Last != nil {
 		r.Complete = true

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chaintable/chaintable/chain"
 	"github.com/chaintable/chaintable/coord"
@@ -17,7 +18,7 @@ const (
 		`{"id":"ffffffffffffffff","incarnation":18446744073709551615,"address":"[::1]:65535","durable":false}],` +
 		`"learner":{"id":"0000000000000001","incarnation":1,"address":"host-3.example:1","durable":false},"target":3}`
 	serverText = `{"v":1,"protocol":1,"rules":1,"address":"127.0.0.1:7001","durable":true,` +
-		`"boot":"5d4f7ae0-6a5b","last":[41,7],"silent":["000000000000002a.3"],"leaving":false}`
+		`"boot":"5d4f7ae0-6a5b","last":[41,7],"silent":["000000000000002a.3"],"leaving":false,"timeout_ms":1500}`
 )
 
 var (
@@ -33,7 +34,7 @@ var (
 	server = chain.Registration{
 		Member:   chain.Member{MemberID: someone, Address: "127.0.0.1:7001", Durable: true},
 		Protocol: 1, Rules: 1, Boot: "5d4f7ae0-6a5b", Complete: true, Last: chain.Position{Seq: 41, Epoch: 7},
-		Silent: []chain.MemberID{{Node: 42, Incarnation: 3}},
+		Silent: []chain.MemberID{{Node: 42, Incarnation: 3}}, Timeout: 1500 * time.Millisecond,
 	}
 )
 
@@ -132,6 +133,9 @@ func TestDecodeRefuses(t *testing.T) {
 		{serverText, `5d4f7ae0-6a5b`, strings.Repeat("b", 129), "more than 128 bytes"},
 		{serverText, `"protocol":1`, `"protocol":-1`, "protocol is -1"},
 		{serverText, `"leaving":false`, `"leaving":0`, "leaving"},
+		{serverText, `1500`, `-1`, "timeout_ms is -1"},
+		{serverText, `1500`, `9223372036854775807`, "timeout_ms is 9223372036854775807"},
+		{serverText, `1500`, `1.5`, "timeout_ms"},
 		{serverText, serverText, `[]`, "cannot unmarshal"},
 		{serverText, serverText, ``, "unexpected end"},
 		{serverText, serverText, strings.Repeat(" ", coord.MaxRecordBytes) + serverText, "at most 524288"},

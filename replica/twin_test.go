@@ -28,3 +28,19 @@ func TestTwoServersWithOneID(t *testing.T) {
 	}
 	await(t, second, "it begins anew once the first is dead", members(1))
 }
+
+// TestAnotherSessionTimeout: nobody is taken in whose lease could outlive its removal.
+func TestAnotherSessionTimeout(t *testing.T) {
+	c := newCluster(t)
+	first := c.start()
+	await(t, first, "a chain of one", members(1))
+	other := c.startAs(func(config *replica.Config) { config.Chain.SessionTimeout = 2 * timeout })
+	await(t, other, "it says why it waits", func(s replica.Status) bool {
+		return strings.Contains(s.State, "have a session timeout of 400ms, this server has 800ms")
+	})
+	third := c.start()
+	await(t, third, "one with the same is taken in", members(2))
+	if s := other.Status(); s.Serving || len(s.View.Members) != 2 {
+		t.Errorf("the one with another is %s in %v", s.Role, s.View)
+	}
+}

@@ -46,7 +46,7 @@ const (
 func (o *options) flags(c *cobra.Command, logLevel string) {
 	f := c.Flags()
 	f.SortFlags = false
-	f.DurationVar(&o.sessionTimeout, "session-timeout", time.Second, "how long a server may be silent before the others go on without it")
+	f.DurationVar(&o.sessionTimeout, "session-timeout", time.Second, "how long a server may be silent before the others go on without it; the same for all servers of a chain")
 	f.DurationVar(&o.requestTimeout, "request-timeout", 5*time.Second, "how long a request may take before it is answered with an error")
 	f.IntVar(&o.maxClients, "max-clients", 10_000, "connections of clients at the same time, for each server")
 	f.StringVar(&o.maxMemory, "max-memory", "80%", "bytes of the table beyond which writes are refused: 512MiB, 2GiB, a share of the memory, or none")
@@ -64,6 +64,9 @@ func (o *options) check(servers int) error {
 		if d.value < minTimeout || d.value > maxTimeout {
 			return usagef("--%s %v: want something between %v and %v", d.flag, d.value, minTimeout, maxTimeout)
 		}
+	}
+	if o.sessionTimeout%time.Millisecond != 0 {
+		return usagef("--session-timeout %v: want whole milliseconds", o.sessionTimeout)
 	}
 	if o.maxClients < 1 || o.maxClients > maxClients {
 		return usagef("--max-clients %d: want something between 1 and %d", o.maxClients, maxClients)

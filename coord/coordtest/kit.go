@@ -209,6 +209,7 @@ func server(node, incarnation int) chain.Registration {
 		Last:     chain.Position{Seq: 1<<63 + chain.Seq(node), Epoch: 7},
 		Silent:   []chain.MemberID{{Node: 0xfedcba9876543210, Incarnation: 1 << 60}},
 		Leaving:  node%2 == 0,
+		Timeout:  time.Duration(node) * time.Millisecond,
 	}
 }
 
