@@ -52,7 +52,7 @@ soak: ## SOAK of simulated clusters, then FUZZTIME of each fuzz target
 bench: ## every benchmark, briefly
 	go test -run '^$$' -bench . -benchtime 1s ./...
 
-build: ## ./table-server
+build: ## ./table-server and ./table-client
 	go build -trimpath -o . ./cmd/...
 
 fmt: ## format all Go files
@@ -62,4 +62,4 @@ generate: ## Go code of api/*.proto
 	api/generate
 
 clean: ## remove what build made
-	rm -f table-server
+	rm -f table-server table-client
