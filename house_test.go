@@ -133,6 +133,7 @@ var floors = []struct {
 	{"internal/freeze", []string{"coord", "chain"}},
 	{"internal", nil},
 	{"api", nil},
+	{"system_test", nil},
 	{"cmd", []string{"chain", "table", "link", "coord", "storage", "replica", "server", "client", "api", "internal"}},
 	{".", nil},
 }

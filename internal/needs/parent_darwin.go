@@ -2,5 +2,5 @@ package needs
 
 import "syscall"
 
-// dieWithParent is nothing here.
-func dieWithParent() *syscall.SysProcAttr { return nil }
+// DieWithParent is nothing here.
+func DieWithParent() *syscall.SysProcAttr { return nil }

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -25,6 +26,11 @@ const (
 
 // startPatience is how long a server of ZooKeeper may take until it serves.
 const startPatience = 60 * time.Second
+
+var zookeeperRuns atomic.Int64
+
+// ZooKeeperRuns is how many processes of ZooKeeper have been started.
+func ZooKeeperRuns() int64 { return zookeeperRuns.Load() }
 
 // ZooKeeper is a server of ZooKeeper of the test's own, on the loopback interface, or one of an ensemble. It ends with
 // the test. One goroutine uses it.
@@ -128,11 +134,12 @@ func (z *ZooKeeper) launch() {
 	p := exec.Command("java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dzookeeper.root.logger=INFO,CONSOLE",
 		"-Dzookeeper.console.threshold=INFO", "-cp", zookeeperConf+":"+zookeeperJars+"/*",
 		"org.apache.zookeeper.server.quorum.QuorumPeerMain", z.config)
-	p.SysProcAttr = dieWithParent()
+	p.SysProcAttr = DieWithParent()
 	p.Stdout, p.Stderr = z.output, z.output
 	if err := p.Start(); err != nil {
 		z.tb.Fatal(err)
 	}
+	zookeeperRuns.Add(1)
 	ended := make(chan struct{})
 	z.process, z.ended = p, ended
 	go func() {

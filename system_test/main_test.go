@@ -1,0 +1,98 @@
+// Package system_test runs table-server as its users do: processes of their own, on loopback ports, with real ZooKeeper servers.
+// Processes are killed, stopped with signals and cut off by proxies, never by help from within; what the tests look at is what clients, ZooKeeper
+// and the log show.
+//
+// ZOOKEEPER=host:port has those tests that need not break it use a ZooKeeper that runs already. Flags make the tests longer:
+//
+//	go test ./system_test -kills 30      more servers killed under load
+//	go test ./system_test -outage 1m     ZooKeeper away for longer
+package system_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chaintable/chaintable/internal/needs"
+)
+
+var (
+	killsFlag  = flag.Int("kills", 3, "servers that TestKill kills under load")
+	outageFlag = flag.Duration("outage", 5*sessionTimeout, "how long TestOutage keeps ZooKeeper away")
+	levelFlag  = flag.String("server-log-level", "info", "--log-level of the servers")
+)
+
+// sessionTimeout is T of every server.
+const sessionTimeout = time.Second
+
+// patience is how long a test waits for what should come soon.
+const patience = 40 * time.Second
+
+var (
+	binary string       // table-server, built for this run
+	runs   atomic.Int64 // processes of it
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	if flag.Lookup("test.list").Value.String() != "" {
+		return m.Run()
+	}
+	dir, err := os.MkdirTemp("", "table-server")
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "table-server")
+	args := []string{"build", "-o", binary}
+	if raceEnabled {
+		args = append(args, "-race")
+	}
+	build := exec.Command("go", append(args, "github.com/chaintable/chaintable/cmd/table-server")...)
+	build.Stdout, build.Stderr = os.Stdout, os.Stderr
+	if err := build.Run(); err != nil {
+		fmt.Println("build table-server:", err)
+		return 1
+	}
+	code := m.Run()
+	servers, zookeepers := runs.Load(), needs.ZooKeeperRuns()
+	fmt.Printf("system_test: %d process runs (%d table-server, %d ZooKeeper)\n", servers+zookeepers, servers, zookeepers)
+	return code
+}
+
+// waitFor polls until ok, for as long as patience lasts.
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for !ok() {
+		select {
+		case <-ticker.C:
+		case <-deadline.C:
+			t.Fatalf("waited %v for %s", patience, what)
+		}
+	}
+}
+
+// pass lets d go by, in which something is to happen, or not to happen, at its own pace.
+func pass(t *testing.T, d time.Duration) {
+	t.Helper()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-t.Context().Done():
+	}
+}

@@ -1,0 +1,51 @@
+package system_test
+
+import (
+	"testing"
+
+	"github.com/chaintable/chaintable/internal/needs"
+)
+
+// TestOutage takes ZooKeeper away for several session timeouts. Reads and writes go on meanwhile, and nobody has lost a place when it is back.
+func TestOutage(t *testing.T) {
+	z := needs.StartZooKeeper(t)
+	c := newChain(t, z.Address, 3)
+	c.awaitPublished()
+	l := startLoad(t, c.addresses, nil)
+	l.flow(200)
+	before := c.view()
+	l.lap()
+	z.Kill()
+	acked, read := l.acked.Load(), l.read.Load()
+	pass(t, *outageFlag)
+	for _, s := range c.members() {
+		st, err := s.status()
+		if err != nil || st.LeaseLeftMS != 0 || st.State != "member" {
+			t.Errorf("%s without ZooKeeper: %+v, %v", s.address, st, err)
+		}
+	}
+	t.Logf("without ZooKeeper for %v: %d writes, %d reads, %v without an acknowledged write", *outageFlag, l.acked.Load()-acked, l.read.Load()-read, l.lap())
+	if l.acked.Load()-acked < 200 || l.read.Load()-read < 200 {
+		t.Error("the chain hardly answers")
+	}
+	z.Start()
+	waitFor(t, "leases", func() bool {
+		for _, s := range c.members() {
+			if st, err := s.status(); err != nil || st.LeaseLeftMS == 0 {
+				return false
+			}
+		}
+		return true
+	})
+	c.awaitPublished()
+	l.flow(200)
+	if after := c.view(); !after.same(before) {
+		t.Errorf("view %+v, was %+v before", after, before)
+	}
+	l.end()
+	for _, s := range c.members() {
+		l.verify(s)
+	}
+	l.noRefusals()
+	t.Log(l)
+}
