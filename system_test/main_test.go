@@ -34,8 +34,8 @@ const sessionTimeout = time.Second
 const patience = 40 * time.Second
 
 var (
-	binary string       // table-server, built for this run
-	runs   atomic.Int64 // processes of it
+	program string       // table-server, built for this run
+	runs    atomic.Int64 // processes of it
 )
 
 func TestMain(m *testing.M) {
@@ -53,8 +53,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "table-server")
-	args := []string{"build", "-o", binary}
+	program = filepath.Join(dir, "table-server")
+	args := []string{"build", "-o", program}
 	if raceEnabled {
 		args = append(args, "-race")
 	}

@@ -35,7 +35,7 @@ type server struct {
 // startServer runs table-server with args and waits until it listens. It ends with the test at the latest.
 func startServer(t *testing.T, args ...string) *server {
 	t.Helper()
-	s := &server{Cmd: exec.Command(binary, args...), t: t, args: args, ended: make(chan struct{}), changed: make(chan struct{})}
+	s := &server{Cmd: exec.Command(program, args...), t: t, args: args, ended: make(chan struct{}), changed: make(chan struct{})}
 	s.SysProcAttr = needs.DieWithParent()
 	out, in, err := os.Pipe()
 	if err != nil {
