@@ -25,6 +25,7 @@ type load struct {
 	clients sync.WaitGroup
 
 	acked, read, broken atomic.Int64 // writes, reads, connections that broke before an answer
+	readThere           atomic.Int64 // reads by readAt
 
 	mu       sync.Mutex
 	counters []*counter
@@ -71,12 +72,19 @@ func startLoad(t *testing.T, servers func() []string, change func(*load)) *load 
 		l.clients.Go(func() { l.write(i, own) })
 	}
 	for i := range readers {
-		l.clients.Go(func() { l.reads(i) })
+		l.clients.Go(func() { l.reads(i, servers, &l.read) })
 	}
 	t.Cleanup(l.end)
 	waitFor(t, "the first writes", func() bool { return l.acked.Load() > 0 })
 	l.lap()
 	return l
+}
+
+// readAt has more clients read, at servers of their own.
+func (l *load) readAt(servers func() []string) {
+	for i := range readers {
+		l.clients.Go(func() { l.reads(i, servers, &l.readThere) })
+	}
 }
 
 // end stops the clients, and waits for them.
@@ -134,10 +142,11 @@ func (l *load) refused(what string, err error) {
 
 // client is a user: it stays at one server until that one fails it, and then goes to the next.
 type client struct {
-	load  *load
-	place int // in the list of servers
-	conn  *conn
-	at    string
+	load    *load
+	servers func() []string
+	place   int // in the list of servers
+	conn    *conn
+	at      string
 }
 
 // connected tells whether there is a connection, or one could be made.
@@ -145,7 +154,7 @@ func (c *client) connected() bool {
 	if c.conn != nil {
 		return true
 	}
-	servers := c.load.servers()
+	servers := c.servers()
 	if len(servers) == 0 {
 		return false
 	}
@@ -198,7 +207,7 @@ func (l *load) each(c *client, f func()) {
 
 // write has one client write its counters in turn. A write without an answer is sent again, to another server, until it is acknowledged.
 func (l *load) write(place int, own []*counter) {
-	c := &client{load: l, place: place}
+	c := &client{load: l, servers: l.servers, place: place}
 	i := 0
 	l.each(c, func() {
 		k := own[i]
@@ -219,8 +228,8 @@ func (l *load) write(place int, own []*counter) {
 }
 
 // reads has one client read any counters.
-func (l *load) reads(place int) {
-	c := &client{load: l, place: place}
+func (l *load) reads(place int, servers func() []string, count *atomic.Int64) {
+	c := &client{load: l, servers: servers, place: place}
 	l.each(c, func() {
 		l.mu.Lock()
 		k := l.counters[rand.IntN(len(l.counters))] // which one matters to no outcome
@@ -229,7 +238,7 @@ func (l *load) reads(place int) {
 		answer, err := c.do("GET", k.key)
 		if err == nil || errors.Is(err, errNoKey) {
 			l.check(k, c.at, floor, answer)
-			l.read.Add(1)
+			count.Add(1)
 		}
 	})
 }
@@ -286,5 +295,12 @@ func (l *load) noRefusals() {
 func (l *load) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return fmt.Sprintf("%d writes, %d reads, %d broken connections, %d refusals", l.acked.Load(), l.read.Load(), l.broken.Load(), len(l.refusals))
+	text := fmt.Sprintf("%d writes, %d reads, %d broken connections, %d refusals", l.acked.Load(), l.read.Load(), l.broken.Load(), len(l.refusals))
+	for i, r := range l.refusals {
+		if i == 5 {
+			return text + "\n..."
+		}
+		text += "\n" + r
+	}
+	return text
 }
