@@ -53,7 +53,7 @@ func TestEnsembleLeaderKilled(t *testing.T) {
 func TestEnsembleFollowerCutOff(t *testing.T) {
 	between := map[[2]int][]*proxy{}
 	all := needs.StartEnsemble(t, 3, func(i, j int, address string) string {
-		p := startProxy(t, address)
+		p := startProxy(t, address, nil)
 		between[[2]int{i, j}] = append(between[[2]int{i, j}], p)
 		return p.Address
 	})

@@ -50,8 +50,7 @@ func TestPartition(t *testing.T) {
 	}
 	places := map[*server]place{}
 	for range 4 {
-		p := startProxy(t, "")
-		p.whose = dialler
+		p := startProxy(t, "", func(p *proxy) { p.whose = dialler })
 		s := c.startAt("0", c.connect, "--advertise", p.Address)
 		p.aim(s.listens)
 		st, err := s.status()

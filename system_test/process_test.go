@@ -37,6 +37,7 @@ func startServer(t *testing.T, args ...string) *server {
 	t.Helper()
 	s := &server{Cmd: exec.Command(program, args...), t: t, args: args, ended: make(chan struct{}), changed: make(chan struct{})}
 	s.SysProcAttr = needs.DieWithParent()
+	s.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0") // the race detector waits a second at the end, else
 	out, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

@@ -35,7 +35,8 @@ type flow struct {
 	near, distant net.Conn
 }
 
-func startProxy(t *testing.T, target string) *proxy {
+// startProxy leads connections to target. change, unless it is nil, may say more about it first.
+func startProxy(t *testing.T, target string, change func(*proxy)) *proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -43,6 +44,9 @@ func startProxy(t *testing.T, target string) *proxy {
 	}
 	p := &proxy{t: t, Address: l.Addr().String(), listener: l, target: target, flows: map[*flow]bool{}, silent: map[string]bool{}}
 	p.changed = sync.NewCond(&p.mu)
+	if change != nil {
+		change(p)
+	}
 	p.copies.Go(p.accept)
 	t.Cleanup(func() {
 		p.mu.Lock()

@@ -27,9 +27,9 @@ type sessionProxy struct {
 
 func startSessionProxy(t *testing.T, zookeeper string) *sessionProxy {
 	t.Helper()
-	s := &sessionProxy{proxy: startProxy(t, zookeeper)}
+	s := new(sessionProxy)
 	// The answer to a request to connect: length, version, timeout, session, length of the password, password, read-only.
-	s.answered = func(b []byte) {
+	note := func(b []byte) {
 		if len(b) < 36 || binary.BigEndian.Uint32(b[16+4:]) != 16 {
 			return // not one, or that there is no such session any more
 		}
@@ -37,6 +37,7 @@ func startSessionProxy(t *testing.T, zookeeper string) *sessionProxy {
 		defer s.mu.Unlock()
 		s.now = zkSession{int64(binary.BigEndian.Uint64(b[12:])), append([]byte(nil), b[24:40]...)}
 	}
+	s.proxy = startProxy(t, zookeeper, func(p *proxy) { p.answered = note })
 	return s
 }
 
