@@ -157,7 +157,8 @@ func (z *ZooKeeper) await() {
 	defer deadline.Stop()
 	for {
 		// Four letters are answered by a server without a leader, too: "This ZooKeeper instance is not currently serving requests".
-		if answer, err := z.Ask("srvr"); err == nil && strings.Contains(answer, "Mode: ") {
+		// One that has just begun may take a connection and never answer it: so the question is asked again.
+		if answer, err := z.ask("srvr", 250*time.Millisecond); err == nil && strings.Contains(answer, "Mode: ") {
 			return
 		}
 		select {
@@ -171,13 +172,15 @@ func (z *ZooKeeper) await() {
 }
 
 // Ask sends one of ZooKeeper's four letter words, and returns the answer.
-func (z *ZooKeeper) Ask(word string) (string, error) {
+func (z *ZooKeeper) Ask(word string) (string, error) { return z.ask(word, 5*time.Second) }
+
+func (z *ZooKeeper) ask(word string, timeout time.Duration) (string, error) {
 	conn, err := net.DialTimeout("tcp", z.Address, time.Second)
 	if err != nil {
 		return "", err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return "", err
 	}
 	if _, err := io.WriteString(conn, word); err != nil {
