@@ -48,6 +48,36 @@ func TestKill(t *testing.T) {
 	}
 }
 
+// TestKillAllButOne kills two of three servers in the same moment, under load. The third goes on alone, with every acknowledged write.
+func TestKillAllButOne(t *testing.T) {
+	c := newChain(t, needs.AnyZooKeeper(t), 3)
+	for i, role := range roles {
+		l := startLoad(t, c.addresses, func(l *load) { l.prefix = role })
+		l.flow(200)
+		members := c.members()
+		survivor := members[i]
+		for _, s := range members {
+			if s != survivor {
+				s.signal(syscall.SIGKILL)
+			}
+		}
+		for _, s := range members {
+			if s != survivor {
+				c.kill(s)
+				c.awaitGone(s)
+			}
+		}
+		l.flow(200)
+		l.end()
+		l.verify(survivor)
+		l.noRefusals()
+		t.Logf("all but the %s killed: %v; %v", role, l.lap().Round(time.Millisecond), l)
+		c.join()
+		c.join()
+	}
+	c.awaitPublished()
+}
+
 // TestLeave ends each role by SIGTERM while clients write and read at all servers. Writes go on.
 func TestLeave(t *testing.T) {
 	c := newChain(t, needs.AnyZooKeeper(t), 3)

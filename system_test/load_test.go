@@ -20,6 +20,7 @@ type load struct {
 	t       *testing.T
 	servers func() []string
 	timeout time.Duration // of one command
+	prefix  string        // of its keys
 	fresh   bool          // a writer that does not know what became of a write never uses that key again
 	stop    chan struct{}
 	clients sync.WaitGroup
@@ -67,7 +68,7 @@ func startLoad(t *testing.T, servers func() []string, change func(*load)) *load 
 	for i := range writers {
 		own := make([]*counter, countersEach)
 		for j := range own {
-			own[j] = l.newCounter(fmt.Sprintf("w%d-%d", i, j))
+			own[j] = l.newCounter(fmt.Sprintf("%sw%d-%d", l.prefix, i, j))
 		}
 		l.clients.Go(func() { l.write(i, own) })
 	}

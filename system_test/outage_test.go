@@ -10,13 +10,24 @@ import (
 // TestOutage takes ZooKeeper away for several session timeouts. Reads and writes go on meanwhile, and nobody has lost a place when it is back.
 func TestOutage(t *testing.T) {
 	z := needs.StartZooKeeper(t)
+	outage(t, z, z.Kill, z.Start)
+}
+
+// TestOutageHung has ZooKeeper hang, and then do all at once what it was asked meanwhile.
+func TestOutageHung(t *testing.T) {
+	z := needs.StartZooKeeper(t)
+	outage(t, z, z.Pause, z.Resume)
+}
+
+func outage(t *testing.T, z *needs.ZooKeeper, away, back func()) {
+	t.Helper()
 	c := newChain(t, z.Address, 3)
 	c.awaitPublished()
 	l := startLoad(t, c.addresses, nil)
 	l.flow(200)
 	before := c.view()
 	l.lap()
-	z.Kill()
+	away()
 	acked, read := l.acked.Load(), l.read.Load()
 	pass(t, *outageFlag)
 	for _, s := range c.members() {
@@ -29,7 +40,7 @@ func TestOutage(t *testing.T) {
 	if l.acked.Load()-acked < 200 || l.read.Load()-read < 200 {
 		t.Error("the chain hardly answers")
 	}
-	z.Start()
+	back()
 	begin := time.Now()
 	waitFor(t, "leases", func() bool {
 		for _, s := range c.members() {

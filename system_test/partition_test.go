@@ -104,6 +104,45 @@ func TestPartition(t *testing.T) {
 	t.Log(l)
 }
 
+// TestCutFromZooKeeper cuts each role off from ZooKeeper alone, under load: it is removed, although clients and the others reach it, and answers no
+// read with what is old. When it can reach ZooKeeper again, it comes back.
+func TestCutFromZooKeeper(t *testing.T) {
+	t.Parallel()
+	z := needs.AnyZooKeeper(t)
+	c := newCluster(t, z+chroot())
+	paths := map[*server]*proxy{}
+	for range 3 {
+		p := startProxy(t, z, nil)
+		s := c.startAt("0", p.Address+c.chroot)
+		paths[s] = p
+		c.admit(s)
+	}
+	c.awaitPublished()
+	l := startLoad(t, c.addresses, nil)
+	for i, role := range roles {
+		s := c.members()[i]
+		l.flow(200)
+		l.lap()
+		paths[s].silence("")
+		begin := time.Now()
+		c.awaitGone(s)
+		removed := time.Since(begin)
+		l.flow(500)
+		gap := l.lap()
+		paths[s].heal("")
+		begin = time.Now()
+		c.admit(s)
+		c.awaitPublished()
+		t.Logf("the %s cut off from ZooKeeper: removed after %v, %v without an acknowledged write; back %v after it could", role,
+			removed.Round(time.Millisecond), gap.Round(time.Millisecond), time.Since(begin).Round(time.Millisecond))
+	}
+	l.end()
+	for _, s := range c.members() {
+		l.verify(s)
+	}
+	t.Log(l)
+}
+
 func indexOf(s *server, all ...*server) int {
 	for i, other := range all {
 		if s == other {
