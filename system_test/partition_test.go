@@ -38,18 +38,18 @@ func dialler(r *bufio.Reader) (string, error) {
 	return fmt.Sprintf("%016x", frame.GetFrom().GetNode()), nil
 }
 
-// TestPartition cuts two members off from each other, which both reach ZooKeeper and all others: first neighbours, then the head and the
-// tail. One of the two goes, writes go on, and it comes back when the network does.
-func TestPartition(t *testing.T) {
-	t.Parallel()
-	z := needs.AnyZooKeeper(t)
-	c := newCluster(t, z+chroot())
-	type place struct {
-		in *proxy // by which others reach the server
-		id string
-	}
+// place is where a server is in a network that can fail.
+type place struct {
+	in *proxy // by which others reach it
+	id string
+}
+
+// newSevered is a chain of n servers, each of which is reached through a proxy.
+func newSevered(t *testing.T, n int) (*cluster, map[*server]place) {
+	t.Helper()
+	c := newCluster(t, needs.AnyZooKeeper(t)+chroot())
 	places := map[*server]place{}
-	for range 4 {
+	for range n {
 		p := startProxy(t, "", func(p *proxy) { p.whose = dialler })
 		s := c.startAt("0", c.connect, "--advertise", p.Address)
 		p.aim(s.listens)
@@ -61,6 +61,14 @@ func TestPartition(t *testing.T) {
 		c.admit(s)
 	}
 	c.awaitPublished()
+	return c, places
+}
+
+// TestPartition cuts two members off from each other, which both reach ZooKeeper and all others: first neighbours, then the head and the
+// tail. One of the two goes, writes go on, and it comes back when the network does.
+func TestPartition(t *testing.T) {
+	t.Parallel()
+	c, places := newSevered(t, 4)
 	l := startLoad(t, c.addresses, nil)
 	for _, pair := range [][2]int{{0, 1}, {0, 2}} {
 		l.flow(200)

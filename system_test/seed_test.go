@@ -323,5 +323,35 @@ func TestSeedClient(t *testing.T) {
 	t.Logf("%d writes, %d of them asked for again", round, client.again)
 }
 
+// TestSeedWriteLost has a head die with a put that it has numbered and nobody else has heard of. verify says so, and the client puts again.
+func TestSeedWriteLost(t *testing.T) {
+	c, places := newSevered(t, 3)
+	client := startSeedClient(t, c.connect)
+	put := func(value string) seedMessage {
+		return seedMessage{opcode: seedPut, kind: seedTypeEntry, key: "k", data: []byte(value)}
+	}
+	client.settle(put("old"), client.insist(put("old")).result)
+	head, next := c.members()[0], c.members()[1]
+	places[next].in.silence(places[head].id)
+	number := client.insist(put("new")).result
+	verify := seedMessage{opcode: seedVerify, kind: seedTypeResult, result: number}
+	if state := client.insist(verify).result; state != 0 {
+		t.Errorf("verify of a put that is on the way: %d, want 0, pending", state)
+	}
+	c.kill(head)
+	places[next].in.cut() // what it sent is gone with it
+	places[next].in.heal(places[head].id)
+	client.settle(put("new"), number)
+	if client.again != 1 {
+		t.Errorf("the put was asked for again %d times, want once", client.again)
+	}
+	if got := client.get("k"); string(got) != "new" {
+		t.Errorf("get k: %q, want %q", got, "new")
+	}
+	if state := client.insist(verify).result; state != -1 {
+		t.Errorf("verify of the put that was lost: %d, want -1", state)
+	}
+}
+
 // keys is how many keys the client has: few enough that their names fit into one reply.
 const keys = 30
