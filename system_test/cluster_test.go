@@ -3,7 +3,6 @@ package system_test
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -126,8 +125,3 @@ func (c *cluster) awaitPublished() {
 
 // roles are how tests speak of the members of a chain of three.
 var roles = []string{"head", "middle", "tail"}
-
-func (c *cluster) describe() string {
-	v := c.view()
-	return fmt.Sprintf("epoch %d of chain %s: %s", v.Epoch, v.Chain, strings.Join(v.addresses(), " "))
-}

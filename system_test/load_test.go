@@ -19,9 +19,8 @@ import (
 type load struct {
 	t       *testing.T
 	servers func() []string
-	timeout time.Duration // of one command
-	prefix  string        // of its keys
-	fresh   bool          // a writer that does not know what became of a write never uses that key again
+	prefix  string // of its keys
+	fresh   bool   // a writer that does not know what became of a write never uses that key again
 	stop    chan struct{}
 	clients sync.WaitGroup
 
@@ -61,7 +60,7 @@ const (
 // startLoad begins, and ends with the test at the latest. servers are the addresses that clients may use.
 func startLoad(t *testing.T, servers func() []string, change func(*load)) *load {
 	t.Helper()
-	l := &load{t: t, servers: servers, timeout: clientTimeout, stop: make(chan struct{}), last: time.Now()}
+	l := &load{t: t, servers: servers, stop: make(chan struct{}), last: time.Now()}
 	if change != nil {
 		change(l)
 	}
@@ -176,7 +175,7 @@ func (c *client) close() {
 // do sends a command. An error says that it was refused, or that it is not known what became of it; and then the client goes to another
 // server.
 func (c *client) do(words ...string) (string, error) {
-	answer, err := c.conn.do(c.load.timeout, words...)
+	answer, err := c.conn.do(clientTimeout, words...)
 	if err == nil || errors.Is(err, errNoKey) {
 		return answer, err
 	}

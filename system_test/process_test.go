@@ -152,16 +152,6 @@ func (s *server) exit() int {
 	return s.ProcessState.ExitCode()
 }
 
-// running tells whether the process has not ended.
-func (s *server) running() bool {
-	select {
-	case <-s.ended:
-		return false
-	default:
-		return true
-	}
-}
-
 // status is what a server says of itself over HTTP.
 type status struct {
 	ID          string
