@@ -11,9 +11,11 @@ package system_test
 import (
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -69,6 +71,17 @@ func run(m *testing.M) int {
 	fmt.Printf("system_test: %d process runs (%d table-server, %d ZooKeeper)\n", servers+zookeepers, servers, zookeepers)
 	return code
 }
+
+// depend has go test not repeat a former result when any source has changed, of which this package imports next to nothing: go test
+// notes which folders are read while tests run, and compares what is in them.
+var depend = sync.OnceValue(func() error {
+	return filepath.WalkDir("..", func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && d.Name() == ".git" {
+			return fs.SkipDir
+		}
+		return err
+	})
+})
 
 // waitFor polls until ok, for as long as patience lasts.
 func waitFor(t *testing.T, what string, ok func() bool) {

@@ -35,6 +35,9 @@ type server struct {
 // startServer runs table-server with args and waits until it listens. It ends with the test at the latest.
 func startServer(t *testing.T, args ...string) *server {
 	t.Helper()
+	if err := depend(); err != nil {
+		t.Fatal(err)
+	}
 	s := &server{Cmd: exec.Command(program, args...), t: t, args: args, ended: make(chan struct{}), changed: make(chan struct{})}
 	s.SysProcAttr = needs.DieWithParent()
 	s.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0") // the race detector waits a second at the end, else
