@@ -255,7 +255,12 @@ func (r *Replica) tickIfDue() bool {
 	return true
 }
 
-func (r *Replica) step(in chain.Input) { r.core.Step(r.now, in) }
+func (r *Replica) step(in chain.Input) {
+	r.core.Step(r.now, in)
+	if _, leaves := in.(chain.Leave); leaves {
+		r.publish() // before a client is refused for it
+	}
+}
 
 // end fails what is still waiting.
 func (r *Replica) end() {
