@@ -246,18 +246,25 @@ func (r *Replica) coordView(in CoordView) {
 		r.change.create = d.syncing
 		return
 	case in.Outcome == OutcomeMissing:
-		r.chainLost("the coordinator has no view of chain "+r.view.Chain.String(), false)
+		r.chainLost("the coordinator has no view of chain "+r.view.Chain.String(), nothingThere)
 		return
 	case r.view.Chain != 0 && in.Chain != r.view.Chain && in.Epoch > r.view.Epoch:
 		if r.isMember() || r.log.last() != (Position{}) {
-			r.chainLost("the coordinator has another chain, "+in.Chain.String()+", than ours, "+r.view.Chain.String(), true)
+			r.chainLost("the coordinator has another chain, "+in.Chain.String()+", than ours, "+r.view.Chain.String(), begunAnew)
 			return
 		}
 		// We hold nothing: the new chain is as good as the old one.
 	case in.Epoch < r.view.Epoch || r.view.Chain != 0 && in.Chain != r.view.Chain:
 		r.chainLost(fmt.Sprintf("the coordinator has epoch %d of chain %v, which is older than epoch %d of %v, which this server knew",
-			in.Epoch, in.Chain, r.view.Epoch, r.view.Chain), false)
+			in.Epoch, in.Chain, r.view.Epoch, r.view.Chain), anotherPast)
 		return
+	case in.Epoch == r.view.Epoch && len(r.view.Members) > 0 && !in.View.same(r.view.View):
+		// An older view was brought back, and another history has begun with it.
+		r.chainLost(fmt.Sprintf("the coordinator has another epoch %d of chain %v than this server knew", in.Epoch, in.Chain), anotherPast)
+		return
+	}
+	if r.lost.told {
+		r.out.News = append(r.out.News, News{Text: fmt.Sprintf("the coordinator has the chain again: epoch %d", in.Epoch), View: in.View})
 	}
 	r.lost = lostChain{}
 	r.adopt(in.Recorded, in.Session)
@@ -273,9 +280,19 @@ type lostChain struct {
 	told  bool // that we wait
 }
 
+// loss is what the coordinator has instead of the chain that we knew.
+type loss uint8
+
+const (
+	nothingThere loss = iota // it was emptied, or set up anew
+	anotherPast              // a view that cannot follow ours: it was emptied and a chain begun, or an older state was brought back
+	begunAnew                // another chain in a later epoch: ours was given up, by the rules or by an operator
+)
+
 // chainLost stops serving, looks again for T, and then ends the server: what it holds may be all that is left. Where it holds entries in
-// memory, and nobody has given them up by beginning another chain in a later epoch, it waits instead: its end would be theirs.
-func (r *Replica) chainLost(why string, abandoned bool) {
+// memory that nobody has given up, its end would be theirs, and it waits instead. So does one that holds nothing, where the coordinator
+// has nothing either: begun again it would make a chain, empty, in the place of the one that is to be brought back.
+func (r *Replica) chainLost(why string, what loss) {
 	if !r.watch.syncing || r.watch.viewKnew != r.view.Epoch {
 		// Perhaps only an old answer, or one that was on its way when we changed the view ourselves.
 		r.watch.viewDue, r.watch.viewSync = true, true
@@ -289,7 +306,7 @@ func (r *Replica) chainLost(why string, abandoned bool) {
 	last := r.log.last()
 	switch {
 	case r.now.Sub(l.since) <= r.timeout() || l.told:
-	case r.self.Durable || abandoned || last == (Position{}):
+	case r.self.Durable || what == begunAnew || what == anotherPast && last == (Position{}):
 		r.halt("%s; this server knew epoch %d and stops rather than join another history", why, r.view.Epoch)
 	default:
 		l.told = true

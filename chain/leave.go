@@ -16,8 +16,9 @@ func (r *Replica) flushLeave() {
 	l := &r.leave
 	switch {
 	case !l.wanted || l.done || l.deleting:
-	case r.lost.since != 0:
+	case r.lost.told:
 		l.done, r.out.Left = true, true // there is nothing that we could be taken out of
+	case r.lost.since != 0: // perhaps for a moment
 	case r.isMember():
 		if r.isHead() {
 			r.giveUpUnnumbered()

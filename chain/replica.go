@@ -286,7 +286,7 @@ func (r *Replica) adopt(v Recorded, session uint64) {
 	old, wasIndex := r.view, r.index
 	if old.Chain == 0 && r.cfg.Target != 0 && v.Target != r.cfg.Target {
 		r.out.News = append(r.out.News, News{
-			Text: fmt.Sprintf("the chain's target length is %d: the one given to this server, %d, is ignored", v.Target, r.cfg.Target),
+			Text: fmt.Sprintf("the chain's target length is %d: the one given to this server (--replicas), %d, is ignored", v.Target, r.cfg.Target),
 			View: v.View,
 		})
 	}

@@ -77,7 +77,7 @@ func (r *Replica) tellObstacle() {
 	for _, m := range r.view.Members {
 		s := r.watch.seen[m.MemberID]
 		switch {
-		case !r.watch.fresh(r, m.MemberID):
+		case s == nil || s.missing || r.watch.removable(r, m.MemberID): // not fresh, whose measure is our own T
 		case m.Node == r.self.Node && m.Address != r.self.Address:
 			r.say("waiting: the server " + m.Address + " in the chain has the id of this one, " + m.Node.String() + "; end one of the two")
 			return

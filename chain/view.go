@@ -62,6 +62,11 @@ func (v View) Find(m MemberID) (Member, bool) {
 	return Member{}, false
 }
 
+// same tells whether v and w, which have one chain and epoch, name the same servers in the same places.
+func (v View) same(w View) bool {
+	return v.Learner == w.Learner && v.Target == w.Target && v.Rules == w.Rules && slices.Equal(v.Members, w.Members)
+}
+
 // successor is who gets m's entries: the next member, or the learner behind the tail.
 func (v View) successor(m MemberID) (Member, bool) {
 	i := v.Index(m)

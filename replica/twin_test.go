@@ -40,7 +40,8 @@ func TestAnotherSessionTimeout(t *testing.T) {
 	})
 	third := c.start()
 	await(t, third, "one with the same is taken in", members(2))
-	if s := other.Status(); s.Serving || len(s.View.Members) != 2 {
+	await(t, other, "the one with another sees it", func(s replica.Status) bool { return len(s.View.Members) == 2 })
+	if s := other.Status(); s.Serving || s.View.HasNode(s.ID) {
 		t.Errorf("the one with another is %s in %v", s.Role, s.View)
 	}
 }
