@@ -46,10 +46,9 @@ type Client struct {
 		changed   chan struct{} // closed, and replaced, when one of these has changed
 		silent    bool          // that ZooKeeper cannot be reached has been told
 
-		self  string            // address of the registration that this client has made, "" for none
-		view  *chain.Recorded   // the newest that was read; nil for none
-		shown []node            // what /chain held when last looked at
-		texts map[string]string // addresses as /chain has them
+		self  chain.Member    // whose registration this client has made last
+		view  *chain.Recorded // as last read or made; nil for none
+		shown []node          // what /chain held when last looked at
 	}
 }
 
@@ -137,13 +136,13 @@ func (c *Client) connected(s *session) {
 // disconnected is called when s has no connection any more.
 func (c *Client) disconnected(s *session) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.mu.session != s || !c.mu.connected {
-		return
+	lost := c.mu.session == s && c.mu.connected
+	if lost {
+		c.mu.connected = false
+		c.wake()
 	}
-	c.mu.connected = false
-	c.wake()
-	if s.over.Err() == nil {
+	c.mu.Unlock()
+	if lost && s.over.Err() == nil {
 		c.config.Logger.Warn("the connection to ZooKeeper is lost: connecting anew")
 	}
 }
@@ -151,9 +150,10 @@ func (c *Client) disconnected(s *session) {
 // unreachable is called when a connection could not be made. People are told once each time.
 func (c *Client) unreachable(err error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.mu.silent && !c.mu.connected && !c.mu.closed {
-		c.mu.silent = true
+	tell := !c.mu.silent && !c.mu.connected && !c.mu.closed
+	c.mu.silent = c.mu.silent || tell
+	c.mu.Unlock()
+	if tell {
 		c.config.Logger.Warn("cannot reach ZooKeeper, and will go on trying", "error", err)
 	}
 }
@@ -253,7 +253,9 @@ func call[T any](ctx context.Context, c *Client, what string, f func(*session) (
 			}
 			return a.result, s.number, nil
 		case <-impatient.C:
-			if len(c.config.Connect.Servers) > 1 {
+			if rest := s.patience() - connection.silence(); rest > 0 {
+				impatient.Reset(rest) // answers come
+			} else if len(c.config.Connect.Servers) > 1 {
 				s.drop(connection) // another server may know the leader
 			}
 		case <-ctx.Done():

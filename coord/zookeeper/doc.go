@@ -30,5 +30,7 @@
 //   - It waits for ever for a server of ZooKeeper that takes requests and answers none, such as a follower that is cut off from its
 //     leader, as long as that one answers pings. Where there is another server, a connection that leaves a call without an answer for a third
 //     of the session timeout is closed.
+//   - When it connects anew it sets its watches anew, and reads without a lock what another of its goroutines writes. So packets tells it, when a
+//     connection ends, that all watches have fired; they are set with the next reads.
 //   - Its channel of events drops what it has no room for. Events come by a callback.
 package zookeeper

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +25,9 @@ const (
 	opMulti       = 14
 )
 
+// minGranted is the shortest session that is taken: two ticks of the fastest ZooKeeper that makes sense.
+const minGranted = 20 * time.Millisecond
+
 var errPacket = errors.New("malformed packet")
 
 // packets is a connection to ZooKeeper that hands on whole packets only, none that zk.Conn could not bear. It is read by one goroutine and
@@ -33,19 +37,29 @@ type packets struct {
 	handshake time.Duration // how long the answer to the first request may take
 	opened    func(timeout time.Duration, err error)
 
-	packet []byte // length and content, of which so much has been read:
-	read   int
-	first  bool // the next packet is the answer to the first
+	packet  []byte // length and content, of which so much has been read:
+	read    int
+	first   bool     // the next packet is the answer to the first
+	watched []string // paths whose watches are still to be told that they are over
+	ended   error    // why nothing more comes; told after that
+
+	answered atomic.Int64 // when the last answer to a request came, or the connection began; Unix nanoseconds
 
 	mu    sync.Mutex
 	asked map[int32]int32 // requests under way that are of interest, by number; at most maxCalls
 }
 
 // newPackets wraps a new connection. opened is called with the session timeout that ZooKeeper grants, zero for a session that has expired; or
-// with what is wrong with the answer to the first request.
-func newPackets(conn net.Conn, handshake time.Duration, opened func(timeout time.Duration, err error)) *packets {
-	return &packets{Conn: conn, handshake: handshake, opened: opened, first: true, asked: map[int32]int32{}}
+// with what is wrong with the answer to the first request. watched are the paths that may have watches, all of which end with
+// the connection.
+func newPackets(conn net.Conn, watched []string, handshake time.Duration, opened func(timeout time.Duration, err error)) *packets {
+	p := &packets{Conn: conn, watched: watched, handshake: handshake, opened: opened, first: true, asked: map[int32]int32{}}
+	p.answered.Store(time.Now().UnixNano())
+	return p
 }
+
+// silence is how long no request has been answered. Pings do not count: a server that is cut off from its leader answers those.
+func (p *packets) silence() time.Duration { return time.Since(time.Unix(0, p.answered.Load())) }
 
 // SetReadDeadline keeps zk.Conn from waiting ten times too long for the answer to its first request.
 func (p *packets) SetReadDeadline(t time.Time) error {
@@ -70,11 +84,19 @@ func (p *packets) Write(b []byte) (int, error) {
 
 func (p *packets) Read(b []byte) (int, error) {
 	if p.read == len(p.packet) {
-		if err := p.next(); err != nil {
-			if p.first {
-				p.opened(0, err)
+		if p.ended == nil {
+			p.ended = p.next()
+			if p.ended != nil && p.first {
+				p.opened(0, p.ended)
+				p.watched = nil
 			}
-			return 0, err
+		}
+		if p.ended != nil {
+			if len(p.watched) == 0 {
+				return 0, p.ended
+			}
+			p.packet, p.read = lapsed(p.watched[0]), 0
+			p.watched = p.watched[1:]
 		}
 	}
 	n := copy(b, p.packet[p.read:])
@@ -103,21 +125,42 @@ func (p *packets) next() error {
 	return nil
 }
 
+// lapsed is the packet that tells of the end of a node, with which all its watches end. zk.Conn gets it when a connection ends: else
+// it would set them anew on the next one, at a moment when it reads without a lock what another of its goroutines writes.
+func lapsed(path string) []byte {
+	const event, deleted, connected = 0xFFFFFFFF, 2, 3
+	b := make([]byte, 4, 64)
+	for _, field := range []uint32{event, 0, 0, 0, deleted, connected, uint32(len(path))} {
+		b = binary.BigEndian.AppendUint32(b, field)
+	}
+	b = append(b, path...)
+	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
+	return b
+}
+
 // check refuses a packet whose inner lengths are wrong.
 func (p *packets) check(packet []byte) error {
 	f := fields{rest: packet}
 	if p.first {
 		f.skip(4) // version
 		timeout := time.Duration(f.int32()) * time.Millisecond
-		f.skip(8) // session
+		session := f.int32() | f.int32()
 		f.bytes() // password
-		if f.bad || timeout < 0 {
+		switch {
+		case f.bad:
 			return errPacket
+		case session == 0:
+			timeout = 0
+		case timeout < minGranted:
+			return fmt.Errorf("%w: a session of %v", errPacket, timeout) // zk.Conn panics at zero, and spins just above it
 		}
 		p.opened(timeout, nil)
 		return nil
 	}
 	number := f.int32()
+	if number >= 0 {
+		p.answered.Store(time.Now().UnixNano())
+	}
 	f.skip(8) // zxid
 	failed := f.int32() != 0
 	p.mu.Lock()

@@ -85,7 +85,7 @@ const opSetAnything = 5
 
 // throughPackets reads what arrives behind the request, as zk.Conn does.
 func throughPackets(op int, data []byte) (read []byte, err error) {
-	p := newPackets(received{Reader: bytes.NewReader(data)}, time.Second, func(time.Duration, error) {})
+	p := newPackets(received{Reader: bytes.NewReader(data)}, nil, time.Second, func(time.Duration, error) {})
 	if _, err := p.Write(packed(7, op, "/path")); err != nil {
 		return nil, err
 	}
@@ -105,10 +105,14 @@ func TestPackets(t *testing.T) {
 			}
 		})
 	}
-	for _, first := range [][]byte{packed(0, 4000, 1, 2), packed(0, 4000, 1, 2, 1<<30, "x"), packed(0, -1, 1, 2, 16, "sixteen bytes...")} {
+	for _, first := range [][]byte{packed(0, 4000, 1, 2), packed(0, 4000, 1, 2, 1<<30, "x"), packed(0, -1, 1, 2, 16, "sixteen bytes..."), packed(0, 0, 1, 2, 16, "sixteen bytes..."), packed(0, 1, 0, 2, 16, "sixteen bytes...")} {
 		if read, err := throughPackets(0, first); !errors.Is(err, errPacket) || len(read) > 0 {
 			t.Errorf("a bad opening: %d bytes came through, and error %v", len(read), err)
 		}
+	}
+	expired := packed(0, 0, 0, 0, 16, "sixteen bytes...")
+	if read, err := throughPackets(0, expired); err != nil || !bytes.Equal(read, expired) {
+		t.Errorf("of a session that has expired %d bytes came through, and error %v", len(read), err)
 	}
 }
 

@@ -3,7 +3,6 @@ package zookeeper
 import (
 	"context"
 	"errors"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +19,7 @@ type node struct {
 	owner   int64  // session
 }
 
-// plan is what the member at place self of order, which are the published addresses of all members, must do so that /chain lists them
+// plan is what the member at place self of order, which are the addresses of all members, must do so that /chain lists them
 // in that order: which nodes are to be removed and which created instead, by the session, in one Multi. nodes are in the order of
 // their numbers. self is -1 for a server that is no member.
 //
@@ -73,13 +72,14 @@ func (c *Client) note(v *chain.Recorded) {
 	poke(c.publish)
 }
 
-// gone are the names of nodes in /chain, as far as known, of members that are not in the view.
-func (c *Client) gone(v chain.View) (names []string) {
+// gone are the names of nodes in /chain, as far as known, of all but those members of the next view that are members already. So
+// a chain that restarts in another order does not show the old one.
+func (c *Client) gone(next chain.View) (names []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, n := range c.mu.shown {
-		stays := slices.ContainsFunc(v.Members, func(m chain.Member) bool {
-			return m.Address == n.address || c.mu.texts[m.Address] == n.address
+		stays := slices.ContainsFunc(next.Members, func(m chain.Member) bool {
+			return m.Address == n.address && c.mu.view != nil && c.mu.view.Index(m.MemberID) >= 0
 		})
 		if !stays {
 			names = append(names, n.name)
@@ -87,6 +87,10 @@ func (c *Client) gone(v chain.View) (names []string) {
 	}
 	return names
 }
+
+// restPublishing is how long to rest after a look at /chain, so that members who cannot agree, by a slip in their addresses, do not keep
+// ZooKeeper busy.
+const restPublishing = 5 * time.Millisecond
 
 // publishAll keeps /chain as it should be, until the client is closed. It looks whenever something may have changed, and now and then
 // besides: a watch can be lost.
@@ -111,15 +115,21 @@ func (c *Client) publishAll() {
 				break
 			}
 		}
+		rest := time.NewTimer(restPublishing)
+		select {
+		case <-rest.C:
+		case <-c.closing.Done():
+			rest.Stop()
+		}
 	}
 }
 
 // publishOnce looks at /chain, and does what plan says. ErrNoNode and ErrBadVersion: another came in between.
 func (c *Client) publishOnce(s *session) (struct{}, error) {
 	c.mu.Lock()
-	address, view := c.mu.self, c.mu.view
+	me, view := c.mu.self, c.mu.view
 	c.mu.Unlock()
-	if address == "" {
+	if me.Address == "" {
 		return struct{}{}, nil // a client of ours that is no server
 	}
 	nodes, version, err := c.published(s)
@@ -130,9 +140,9 @@ func (c *Client) publishOnce(s *session) (struct{}, error) {
 	self := -1
 	if view != nil {
 		for i, m := range view.Members {
-			order = append(order, c.text(s.over, m.Address))
-			if m.Address == address {
-				self = i
+			order = append(order, m.Address)
+			if m.MemberID == me.MemberID {
+				self = i // a former life of this server is none of its business
 			}
 		}
 	}
@@ -157,9 +167,6 @@ func (c *Client) publishOnce(s *session) (struct{}, error) {
 		})
 	}
 	_, err = s.conn.Multi(ops...)
-	if err == nil {
-		poke(c.publish) // to look again
-	}
 	return struct{}{}, err
 }
 
@@ -191,31 +198,3 @@ func (c *Client) published(s *session) (nodes []node, version int32, err error) 
 	}
 	return nodes, stat.Version, nil
 }
-
-// text is an address as /chain has it, with an IPv4 literal where the name has one.
-func (c *Client) text(ctx context.Context, address string) string {
-	c.mu.Lock()
-	text, known := c.mu.texts[address]
-	c.mu.Unlock()
-	if known {
-		return text
-	}
-	text = address
-	if host, port, err := net.SplitHostPort(address); err == nil && net.ParseIP(host) == nil {
-		ctx, cancel := context.WithTimeout(ctx, c.config.SessionTimeout)
-		defer cancel()
-		if ips, err := net.DefaultResolver.LookupIP(ctx, "ip4", host); err == nil && len(ips) > 0 {
-			text = net.JoinHostPort(ips[0].String(), port)
-		}
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.mu.texts == nil || len(c.mu.texts) >= maxTexts {
-		c.mu.texts = map[string]string{}
-	}
-	c.mu.texts[address] = text
-	return text
-}
-
-// maxTexts bounds the addresses that are remembered.
-const maxTexts = 1000

@@ -28,6 +28,9 @@ func newPaths(c Config) paths {
 	return paths{view: base + "/view", servers: base + "/servers", published: c.Connect.Chroot + "/chain"}
 }
 
+// watched are the paths that get watches.
+func (p paths) watched() []string { return []string{p.view, p.servers, p.published} }
+
 func (p paths) server(m chain.MemberID) string { return p.servers + "/" + coord.Name(m) }
 
 // maxChain is how long the name of a chain may be.
@@ -54,7 +57,7 @@ func (c *Client) Register(ctx context.Context, r chain.Registration) error {
 		return err
 	}
 	c.mu.Lock()
-	c.mu.self = r.Address
+	c.mu.self = r.Member
 	c.mu.Unlock()
 	_, _, err = call(ctx, c, "register", func(s *session) (struct{}, error) {
 		err := s.create(c.paths.server(r.MemberID), data)
@@ -85,7 +88,8 @@ func (s *session) folders(path string) error {
 		if path[i] != '/' {
 			continue
 		}
-		if _, err := s.conn.Create(path[:i], []byte{}, zk.FlagPersistent, all); err != nil && !errors.Is(err, zk.ErrNodeExists) {
+		_, err := s.conn.Create(path[:i], []byte{}, zk.FlagPersistent, all)
+		if err != nil && !errors.Is(err, zk.ErrNodeExists) && !errors.Is(err, zk.ErrNoAuth) { // who may not write above may below
 			return fmt.Errorf("create %s: %w", path[:i], err)
 		}
 	}
@@ -281,8 +285,10 @@ func (c *Client) Change(ctx context.Context, a chain.AskChange) error {
 	if err != nil {
 		return err
 	}
+	ops := c.decisive(a, data)
+	gone := c.gone(a.View)
 	_, _, err = call(ctx, c, "change", func(s *session) (struct{}, error) {
-		return struct{}{}, c.change(s, a, data)
+		return struct{}{}, c.change(s, ops, gone)
 	})
 	if err == nil {
 		c.note(&chain.Recorded{View: a.View, Version: a.From + 1})
@@ -290,19 +296,23 @@ func (c *Client) Change(ctx context.Context, a chain.AskChange) error {
 	return err
 }
 
+// decisive are the operations by which a change succeeds or fails: the view, then the registrations.
+func (c *Client) decisive(a chain.AskChange, data []byte) []any {
+	ops := []any{&zk.SetDataRequest{Path: c.paths.view, Data: data, Version: version(a.From)}}
+	if a.From == -1 {
+		ops[0] = &zk.CreateRequest{Path: c.paths.view, Data: data, Acl: all}
+	}
+	for _, r := range a.Delete {
+		ops = append(ops, &zk.DeleteRequest{Path: c.paths.server(r.MemberID), Version: version(r.Version)})
+	}
+	return ops
+}
+
 // change does all of it in one Multi, and with it takes those who go out of /chain.
-func (c *Client) change(s *session, a chain.AskChange, data []byte) error {
-	var err error
-	gone := c.gone(a.View)
+func (c *Client) change(s *session, ops []any, gone []string) (err error) {
+	decisive := len(ops)
 	for range maxTries {
-		ops := []any{&zk.SetDataRequest{Path: c.paths.view, Data: data, Version: version(a.From)}}
-		if a.From == -1 {
-			ops[0] = &zk.CreateRequest{Path: c.paths.view, Data: data, Acl: all}
-		}
-		for _, r := range a.Delete {
-			ops = append(ops, &zk.DeleteRequest{Path: c.paths.server(r.MemberID), Version: version(r.Version)})
-		}
-		decisive := len(ops)
+		ops = ops[:decisive:decisive]
 		for _, name := range gone {
 			ops = append(ops, &zk.DeleteRequest{Path: c.paths.published + "/" + name, Version: -1})
 		}
@@ -312,17 +322,18 @@ func (c *Client) change(s *session, a chain.AskChange, data []byte) error {
 			return nil
 		}
 		failed := slices.IndexFunc(results, func(r zk.MultiResponse) bool { return r.Error != nil })
+		_, creates := ops[0].(*zk.CreateRequest)
 		switch {
 		case failed < 0:
 			return err // no answer, or one for the whole
-		case failed == 0 && a.From == -1 && errors.Is(results[0].Error, zk.ErrNoNode):
+		case failed == 0 && creates && errors.Is(results[0].Error, zk.ErrNoNode):
 			if err := s.folders(c.paths.view); err != nil {
 				return err
 			}
 		case failed == 0:
 			return fmt.Errorf("view: %w", refusal(results[0].Error))
 		case failed < decisive:
-			return fmt.Errorf("registration %v: %w: %w", a.Delete[failed-1].MemberID, coord.ErrConflict, results[failed].Error)
+			return fmt.Errorf("%s: %w: %w", ops[failed].(*zk.DeleteRequest).Path, coord.ErrConflict, results[failed].Error)
 		default:
 			gone = nil // they have just gone by themselves: what is left their successors clear away
 		}

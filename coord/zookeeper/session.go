@@ -17,6 +17,7 @@ const (
 	maxCalls    = 64 // under way in one session, those nobody waits for any more included
 	minPause    = 10 * time.Millisecond
 	maxPause    = 250 * time.Millisecond
+	maxClose    = 10 * time.Second
 	minPatience = 50 * time.Millisecond // with connections and handshakes, however short the session timeout is
 )
 
@@ -66,9 +67,20 @@ func openSession(c *Client, number uint64) (*session, error) {
 func (s *session) close() {
 	s.end()
 	s.resume()     // no timer is left behind
-	s.conn.Close() // waits for an answer, a second at most
+	s.conn.Close() // waits for an answer, some seconds at most
 	s.drop(s.connection())
-	for range s.events {
+	ended := time.NewTimer(maxClose)
+	defer ended.Stop()
+	for {
+		select {
+		case _, more := <-s.events:
+			if !more {
+				return
+			}
+		case <-ended.C:
+			s.client.config.Logger.Error("a session of ZooKeeper does not end", "session", s.number)
+			return
+		}
 	}
 }
 
@@ -166,7 +178,7 @@ func (s *session) dial(network, address string, _ time.Duration) (net.Conn, erro
 		s.client.unreachable(err)
 		return nil, err
 	}
-	p := newPackets(conn, max(s.client.config.SessionTimeout/2, minPatience), func(granted time.Duration, err error) {
+	p := newPackets(conn, s.client.paths.watched(), max(s.client.config.SessionTimeout/2, minPatience), func(granted time.Duration, err error) {
 		switch {
 		case errors.Is(err, io.EOF):
 			s.client.unreachable(fmt.Errorf("%s closes connections: it is no ZooKeeper, or has no leader, or has lost what it held", address))
