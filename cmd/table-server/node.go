@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -27,6 +28,7 @@ import (
 type nodeConfig struct {
 	Listener    net.Listener // the node closes it
 	Address     string       // by which others reach the listener
+	Name        string       // the same with a name, by which HTTP may ask for it; empty for none
 	Lists       int
 	Coordinator coord.Client // the node closes it
 	Target      int          // of the chain, should this server make it; zero for all
@@ -58,7 +60,7 @@ type node struct {
 // startNode starts a server, which registers and makes or joins the chain by itself. If it fails, the listener and the client of
 // the coordinator are closed.
 func startNode(c nodeConfig) (*node, error) {
-	host, _, err := net.SplitHostPort(c.Address)
+	name, _, err := net.SplitHostPort(cmp.Or(c.Name, c.Address))
 	if err != nil {
 		c.Listener.Close()
 		c.Coordinator.Close()
@@ -113,7 +115,7 @@ func startNode(c nodeConfig) (*node, error) {
 	self.Store(n.replica)
 	n.server, err = server.New(server.Config{
 		Replica: n.replica, Links: links.Serve, MaxClients: c.MaxClients, RequestTimeout: c.RequestTimeout,
-		Dial: connections.Dial, Logger: c.Logger, Version: version.String(), Hosts: []string{host},
+		Dial: connections.Dial, Logger: c.Logger, Version: version.String(), Hosts: []string{name},
 	})
 	if err != nil {
 		c.Listener.Close()

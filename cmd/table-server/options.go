@@ -136,6 +136,26 @@ func advertised(advertise, host string, port int) (string, error) {
 	return net.JoinHostPort(name, p), nil
 }
 
+// literal is the address with its name looked up, once and for all servers: else each might find another address behind it. Clients that
+// know nothing but /chain want IPv4.
+func literal(ctx context.Context, address string) (string, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || net.ParseIP(host) != nil {
+		return address, err
+	}
+	ips, err := net.DefaultResolver.LookupIP(ctx, "ip4", host)
+	if err != nil {
+		ips, err = net.DefaultResolver.LookupIP(ctx, "ip", host)
+	}
+	switch {
+	case err != nil:
+		return "", usagef("--advertise %s: want a name that can be looked up, or an address: %w", host, err)
+	case ips[0].IsLoopback() && host != "localhost":
+		return "", usagef("--advertise %s: on this machine that is %v, by which no other reaches it (see /etc/hosts); give the address", host, ips[0])
+	}
+	return net.JoinHostPort(ips[0].String(), port), nil
+}
+
 // listen opens the port, and says what can be done if it cannot.
 func listen(ctx context.Context, host string, port int) (net.Listener, error) {
 	var config net.ListenConfig

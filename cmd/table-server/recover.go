@@ -25,6 +25,10 @@ const (
 	maxStatus      = 1 << 20
 )
 
+// recoverEpochs is by how much the epoch of the view that is brought back lies above what the servers knew: a server that is not named
+// may have known a few more, and no epoch may be there twice.
+const recoverEpochs = 1000
+
 // recovery is what `table-server recover` was told.
 type recovery struct {
 	chain string
@@ -70,15 +74,16 @@ func (o *recovery) run(ctx context.Context, out io.Writer, where string, servers
 	if err := zookeeper.CheckChain(o.chain); err != nil {
 		return usagef("--chain: %w", err)
 	}
-	view, err := newestView(ctx, out, servers)
+	view, asked, err := newestView(ctx, out, servers)
 	if err != nil {
 		return err
 	}
 	for _, m := range view.Members {
-		if !slices.Contains(servers, m.Address) {
-			fmt.Fprintf(out, "%s was a member and is not named: what only it held is lost\n", m.Address)
+		if !slices.Contains(asked, m.Node) {
+			fmt.Fprintf(out, "%s was a member and is not named: what only it holds is lost\n", m.Address)
 		}
 	}
+	view.Epoch += recoverEpochs
 	client, err := zookeeper.Open(zookeeper.Config{Connect: connect, Chain: o.chain, SessionTimeout: askTimeout})
 	if err != nil {
 		return err
@@ -103,26 +108,39 @@ func (o *recovery) run(ctx context.Context, out io.Writer, where string, servers
 	return nil
 }
 
-// newestView asks the servers for the views they know, and tells of each.
-func newestView(ctx context.Context, out io.Writer, servers []string) (newest chain.View, err error) {
+// newestView asks the servers for the views they know, and tells of each. It also returns who they are.
+func newestView(ctx context.Context, out io.Writer, servers []string) (newest chain.View, asked []chain.NodeID, err error) {
 	for _, address := range servers {
 		s, err := askStatus(ctx, address)
 		if err != nil {
-			return newest, fmt.Errorf("%s: %w", address, err)
+			return newest, nil, fmt.Errorf("%s: %w", address, err)
 		}
 		v, err := knownView(s)
 		if err != nil {
-			return newest, fmt.Errorf("%s knows no view that could be written: %w", address, err)
+			return newest, nil, fmt.Errorf("%s knows no view that could be written: %w", address, err)
 		}
+		id, err := chain.ParseNodeID(s.ID)
+		if err != nil {
+			return newest, nil, fmt.Errorf("%s: %w", address, err)
+		}
+		asked = append(asked, id)
 		fmt.Fprintf(out, "%s knows epoch %d of chain %v, and holds its entries up to %d: %s\n", address, v.Epoch, v.Chain, s.Last, s.State)
 		switch {
 		case newest.Epoch != 0 && newest.Chain != v.Chain:
-			return newest, fmt.Errorf("%s was in chain %v, and %s in chain %v: these are two chains", servers[0], newest.Chain, address, v.Chain)
+			return newest, nil, fmt.Errorf("%s was in chain %v, and %s in chain %v: these are two chains", servers[0], newest.Chain, address, v.Chain)
+		case newest.Epoch == v.Epoch && !slices.Equal(newest.Members, v.Members):
+			return newest, nil, fmt.Errorf("%s knows other members in epoch %d than the servers before it: these are two histories; name the servers of one", address, v.Epoch)
 		case v.Epoch > newest.Epoch:
 			newest = v
 		}
 	}
-	return newest, nil
+	return newest, asked, nil
+}
+
+// direct asks without proxies, and goes where it is told and nowhere else.
+var direct = &http.Client{
+	Transport:     &http.Transport{DisableKeepAlives: true},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
 // askStatus asks a server how it is.
@@ -133,7 +151,7 @@ func askStatus(ctx context.Context, address string) (s web.Status, err error) {
 	if err != nil {
 		return s, err
 	}
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := direct.Do(request)
 	if err != nil {
 		return s, err
 	}

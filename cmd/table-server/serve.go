@@ -128,7 +128,11 @@ func serve(c *cobra.Command, args []string, o *serveOptions) error {
 		coordinator.Close()
 		return err
 	}
-	address, err := advertised(o.advertise, o.listen, l.Addr().(*net.TCPAddr).Port)
+	name, err := advertised(o.advertise, o.listen, l.Addr().(*net.TCPAddr).Port)
+	address := name
+	if err == nil {
+		address, err = literal(ctx, name)
+	}
 	if err != nil {
 		l.Close()
 		coordinator.Close()
@@ -136,7 +140,7 @@ func serve(c *cobra.Command, args []string, o *serveOptions) error {
 	}
 	news := make(chan struct{}, 1)
 	n, err := startNode(nodeConfig{
-		Listener: l, Address: address, Lists: lists, Coordinator: coordinator, Target: o.replicas, Abandon: chain.Epoch(o.abandon),
+		Listener: l, Address: address, Name: name, Lists: lists, Coordinator: coordinator, Target: o.replicas, Abandon: chain.Epoch(o.abandon),
 		SessionTimeout: o.sessionTimeout, NoLeases: o.leases == "off", RequestTimeout: o.requestTimeout, MaxClients: o.maxClients, MaxMemory: o.memory, Logger: log,
 		OnNews: func(chain.News) {
 			select {
@@ -150,7 +154,7 @@ func serve(c *cobra.Command, args []string, o *serveOptions) error {
 	}
 	log.Info("listening", "listen", l.Addr().String(), "advertise", address, "lists", lists, "max_memory", memoryText(o.memory),
 		"version", version.String())
-	return o.attend(ctx, n, news, log)
+	return attend(ctx, n, news, log)
 }
 
 // coordinator is ZooKeeper, if the command line names it, or one of this server's own.
@@ -172,8 +176,8 @@ func (o *serveOptions) coordinator(args []string, log *slog.Logger) (coord.Clien
 }
 
 // attend waits until the server is told to end, or ends by itself. There is news whenever it has got further.
-func (o *serveOptions) attend(ctx context.Context, n *node, news <-chan struct{}, log *slog.Logger) error {
-	serving, target := false, o.replicas
+func attend(ctx context.Context, n *node, news <-chan struct{}, log *slog.Logger) error {
+	serving := false
 	for ctx.Err() == nil {
 		select {
 		case <-news:
@@ -184,10 +188,6 @@ func (o *serveOptions) attend(ctx context.Context, n *node, news <-chan struct{}
 				} else {
 					log.Warn("not serving", "state", s.State)
 				}
-			}
-			if target != 0 && s.Epoch != 0 && target != s.View.Target {
-				log.Warn("--replicas is ignored: the server that made the chain has said how many members it wants", "replicas", target, "target", s.View.Target)
-				target = 0
 			}
 		case <-n.Done():
 			err := n.Err()
