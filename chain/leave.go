@@ -20,7 +20,7 @@ func (r *Replica) flushLeave() {
 		l.done, r.out.Left = true, true // there is nothing that we could be taken out of
 	case r.lost.since != 0: // perhaps for a moment
 	case r.isMember():
-		if r.isHead() {
+		if r.isHead() && l.announced {
 			r.giveUpUnnumbered()
 		}
 		settled := r.committed == r.log.last().Seq || !r.isHead()

@@ -122,9 +122,9 @@ func TestProposalsComeInOrder(t *testing.T) {
 			t.Errorf("%s: %d numbered, want %d", x.name, got, x.taken)
 		}
 	}
-	r.leave.wanted = true // it numbers nothing: busy
+	r.leave.announced = true // it numbers nothing: busy
 	r.Step(c.now, Received{c.mail(2, 1, Propose{10, 1, proposals(1)})})
-	r.leave.wanted = false
+	r.leave.announced = false
 	before := r.log.last().Seq
 	r.Step(c.now, Received{c.mail(2, 1, Propose{10, 2, proposals(1)})})
 	r.Step(c.now, Received{c.mail(2, 1, Propose{10, 1, proposals(1)})})

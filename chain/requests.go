@@ -77,7 +77,7 @@ func (r *Replica) Full() bool { return len(r.req.byID) >= r.cfg.MaxPending }
 
 // request queues a client's command.
 func (r *Replica) request(in Request) {
-	if !r.serving() || r.leave.wanted {
+	if !r.serving() || r.leave.announced {
 		r.out.Answer = append(r.out.Answer, Answer{ID: in.ID, Kind: AnswerOutside})
 		return
 	}

@@ -28,10 +28,13 @@ type LearnerProgress struct {
 	Behind    uint64 // bytes of log that it lacks, for the tail
 }
 
+// Serving tells whether clients are welcome: the replica is a member, as far as it knows, and not about to leave.
+func (r *Replica) Serving() bool { return r.serving() && !r.leave.wanted }
+
 // Status tells how the replica is.
 func (r *Replica) Status() Status {
 	s := Status{
-		Self: r.self, Role: r.role(), Serving: r.serving() && !r.leave.wanted, View: r.view.View, Last: r.log.last().Seq, Stable: r.stable(), Committed: r.committed,
+		Self: r.self, Role: r.role(), Serving: r.Serving(), View: r.view.View, Last: r.log.last().Seq, Stable: r.stable(), Committed: r.committed,
 		Applied: r.applied, Pending: len(r.req.byID), State: r.state(),
 	}
 	if until := Time(r.gate.lease.Load()); until > r.now {

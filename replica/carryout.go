@@ -23,11 +23,11 @@ func (r *Replica) carryOut() (more bool) {
 			return true
 		}
 		ready := r.core.Ready()
+		if len(ready.News) > 0 || r.core.Serving() != r.Serving() {
+			r.publish() // before anybody is told of what has changed, or refused because of it
+		}
 		if ready.Empty() {
 			return false
-		}
-		if len(ready.News) > 0 {
-			r.publish() // before anybody is told of what has changed
 		}
 		if len(ready.Apply) > 0 {
 			r.apply(ready.Apply)

@@ -255,12 +255,7 @@ func (r *Replica) tickIfDue() bool {
 	return true
 }
 
-func (r *Replica) step(in chain.Input) {
-	r.core.Step(r.now, in)
-	if _, leaves := in.(chain.Leave); leaves {
-		r.publish() // before a client is refused for it
-	}
-}
+func (r *Replica) step(in chain.Input) { r.core.Step(r.now, in) }
 
 // end fails what is still waiting.
 func (r *Replica) end() {

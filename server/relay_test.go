@@ -1,7 +1,9 @@
 package server_test
 
 import (
+	"context"
 	"io"
+	"net"
 	"strings"
 	"testing"
 
@@ -33,11 +35,69 @@ func TestAServerOutsideTheChainPassesClientsOn(t *testing.T) {
 	}
 }
 
-// TestARelayedConnectionIsNotRelayedAgain: a server that is outside by then says so, and no circle forms.
+// TestARelayedConnectionIsNotRelayedAgain: a server that is outside does not take it, and no circle forms.
 func TestARelayedConnectionIsNotRelayedAgain(t *testing.T) {
 	servers := startServers(t, 2, 1, nil)
+	spare := dial(t, servers[1])
+	say(t, spare, "\xCAchain\x02\x02")
+	if got := hear(t, spare); got != "" {
+		t.Errorf("a spare: got %q", got)
+	}
+	for _, preamble := range []string{"\xCAchain\x02\x01", "\xCAchain\x02\x04"} {
+		conn := dial(t, servers[0])
+		say(t, conn, preamble)
+		if got := hear(t, conn); got != "" {
+			t.Errorf("%q: got %q", preamble, got)
+		}
+	}
+	conn := dial(t, servers[0])
+	say(t, conn, "\xCAchain\x02\x03")
+	say(t, conn, "GET k\r\nQUIT\r\n")
+	if got := hear(t, conn); got != "\x06_\r\n+OK\r\n" { // RESP3 from the start
+		t.Errorf("a member: got %q", got)
+	}
+}
+
+// TestConnectedClientsAreTaken: a server that leaves has other servers take its clients, who notice nothing.
+func TestConnectedClientsAreTaken(t *testing.T) {
+	for leaver, role := range []string{"head", "middle", "tail"} {
+		t.Run(role, func(t *testing.T) {
+			servers := startServers(t, 3, 3, nil)
+			from := servers[leaver]
+			two, three, seed, doubtful := dial(t, from), dial(t, from), dial(t, from), dial(t, from)
+			ask(t, two, "SET a 1\r\n", "+OK\r\n")
+			ask(t, three, "HELLO 3\r\nGET nope\r\n", "") // the answer is looked at below
+			ask(t, seed, "\x08\x1e\x10\x0a\x1a\x01a", "\x08\x1f\x10\x14\x2a\x011")
+			ask(t, doubtful, "MULTI\r\n", "-ERR transactions (MULTI) are not supported\r\n")
+			if err := from.Leave(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			ask(t, two, "SET b 2\r\nGET b\r\n", "+OK\r\n$1\r\n2\r\n")
+			say(t, three, "GET nope\r\nQUIT\r\n")
+			if got := hear(t, three); !strings.HasPrefix(got, "%7\r\n") || !strings.HasSuffix(got, "_\r\n_\r\n+OK\r\n") {
+				t.Errorf("RESP3: got %q", got)
+			}
+			ask(t, seed, "\x08\x1e\x10\x0a\x1a\x01b", "\x08\x1f\x10\x14\x2a\x012")
+			// Half a transaction that was refused is not carried out elsewhere.
+			ask(t, doubtful, "SET c 3\r\n", "-ERR not executed: transactions (MULTI) are not supported\r\n")
+		})
+	}
+}
+
+// TestAHeadThatHangs: clients of a spare are told so, soon, and not passed on to it.
+func TestAHeadThatHangs(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() // it takes connections, and nobody answers
+	servers := startServers(t, 2, 1, func(c *server.Config) {
+		c.Dial = func(ctx context.Context, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", l.Addr().String())
+		}
+	})
 	conn := dial(t, servers[1])
-	say(t, conn, "\xCAchain\x02GET k\r\nQUIT\r\n")
+	say(t, conn, "GET k\r\nQUIT\r\n")
 	if got := hear(t, conn); !strings.HasPrefix(got, "-LOADING not in the chain: spare") {
 		t.Errorf("got %q", got)
 	}

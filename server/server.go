@@ -41,13 +41,17 @@ type Server struct {
 	ctx     context.Context // of all requests
 	cancel  context.CancelFunc
 	clients atomic.Int64
-	work    sync.WaitGroup // connections and accept loops
+
+	noRelayUntil atomic.Int64 // Unix nanoseconds
+
+	work sync.WaitGroup // connections and accept loops
 
 	mu struct {
 		sync.Mutex
 		closed    bool
 		listeners map[net.Listener]struct{}
 		conns     map[net.Conn]struct{}
+		relays    map[*relaying]struct{}
 		silent    *list.List // those of conns that have not said what they speak, oldest first
 	}
 }
@@ -62,6 +66,7 @@ func New(config Config) (*Server, error) {
 	s.fitDescriptors()
 	s.mu.listeners = make(map[net.Listener]struct{})
 	s.mu.conns = make(map[net.Conn]struct{})
+	s.mu.relays = make(map[*relaying]struct{})
 	s.mu.silent = list.New()
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	clients := func() int { return int(s.clients.Load()) }
@@ -174,19 +179,20 @@ func (s *Server) serve(conn net.Conn, place *list.Element) {
 	if err != nil {
 		return
 	}
-	isRelayed := p == relayed
-	if isRelayed {
-		// Who relays has the client's first bytes at hand.
-		if conn.SetReadDeadline(time.Now().Add(detectTimeout)) != nil {
-			return
+	exit, version := s.exit(conn), 2
+	if p == relayed {
+		exit = nil
+		if version, err = s.take(conn); err == nil {
+			p, first, err = detect(conn)
 		}
-		if p, first, err = detect(conn); err != nil {
+		if err != nil {
+			s.config.Logger.Debug("client not taken", "peer", conn.RemoteAddr(), "error", err)
 			return
 		}
 	}
 	switch p {
 	case redis, seed:
-		s.serveClient(conn, first, p, isRelayed)
+		s.serveClient(conn, first, p, version, exit)
 	case links:
 		if s.config.Links == nil {
 			return
@@ -206,20 +212,17 @@ func (s *Server) serve(conn net.Conn, place *list.Element) {
 }
 
 // serveClient serves a client, or says that there are too many.
-func (s *Server) serveClient(conn net.Conn, first []byte, p protocol, isRelayed bool) {
+func (s *Server) serveClient(conn net.Conn, first []byte, p protocol, version int, exit *stream.Exit) {
 	if s.clients.Add(1) > int64(s.config.MaxClients) {
 		s.clients.Add(-1)
 		s.refuse(conn, first, p)
 		return
 	}
 	defer s.clients.Add(-1)
-	if to := s.relayTo(); to != "" && !isRelayed && s.relay(conn, first, to) {
-		return
-	}
 	if p == seed {
-		s.wire.Serve(s.ctx, conn, first)
+		s.wire.Serve(s.ctx, conn, first, exit)
 	} else {
-		s.resp.Serve(s.ctx, conn, first)
+		s.resp.Serve(s.ctx, conn, first, version, exit)
 	}
 }
 

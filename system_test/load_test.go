@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -289,18 +288,6 @@ func (l *load) noRefusals() {
 	defer l.mu.Unlock()
 	for _, r := range l.refusals {
 		l.t.Error("a client got an error: ", r)
-	}
-}
-
-// onlyRefusals fails the test if a server has answered with another error than that.
-func (l *load) onlyRefusals(want string) {
-	l.t.Helper()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, r := range l.refusals {
-		if !strings.Contains(r, want) {
-			l.t.Errorf("a client got an error that is not %q: %s", want, r)
-		}
 	}
 }
 

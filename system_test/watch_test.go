@@ -68,8 +68,6 @@ type watcher struct {
 	chroot string
 	name   string // of the chain
 
-	lenient atomic.Bool // about the order
-
 	mu        sync.Mutex
 	now       viewRecord        // as last read; epoch 0 for none
 	published []string          // what /chain listed when last looked at
@@ -151,7 +149,7 @@ func (w *watcher) look() {
 	w.published = shown
 	w.listings.Add(1)
 	// With two views in between there was another, which nobody here has seen.
-	if after.Epoch-before.Epoch < 2 && !w.lenient.Load() && !within(shown, before.addresses()) && !within(shown, after.addresses()) {
+	if after.Epoch-before.Epoch < 2 && !within(shown, before.addresses()) && !within(shown, after.addresses()) {
 		w.t.Errorf("/chain lists %v, while the view was %v (epoch %d), then %v (epoch %d)",
 			shown, before.addresses(), before.Epoch, after.addresses(), after.Epoch)
 	}

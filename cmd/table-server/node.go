@@ -173,8 +173,17 @@ func (n *node) ID() chain.NodeID { return n.replica.ID().Node }
 // Serving tells whether the server is a member of a chain.
 func (n *node) Serving() bool { return n.replica.Serving() }
 
-// Leave takes the server out of its chain. Close follows.
-func (n *node) Leave(ctx context.Context) error { return n.replica.Leave(ctx) }
+// drainTimeout is how long clients are still passed on to other servers by one that has left its chain.
+const drainTimeout = time.Second
+
+// Leave takes the server out of its chain, and lets clients that it has passed on to others finish what they are about. Close follows.
+func (n *node) Leave(ctx context.Context) error {
+	err := n.replica.Leave(ctx)
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	n.server.Drain(ctx)
+	return err
+}
 
 // Close ends the server at once, as a crash would: nothing it says afterwards is heard.
 func (n *node) Close() {

@@ -144,12 +144,12 @@ func (p *packets) check(packet []byte) error {
 	if p.first {
 		f.skip(4) // version
 		timeout := time.Duration(f.int32()) * time.Millisecond
-		session := f.int32() | f.int32()
+		high, low := f.int32(), f.int32() // of the session
 		f.bytes() // password
 		switch {
 		case f.bad:
 			return errPacket
-		case session == 0:
+		case high|low == 0:
 			timeout = 0
 		case timeout < minGranted:
 			return fmt.Errorf("%w: a session of %v", errPacket, timeout) // zk.Conn panics at zero, and spins just above it

@@ -34,7 +34,9 @@ type client struct {
 	w      writer
 	parser parser
 	id     int64
+	exit   *stream.Exit
 	ending bool // QUIT: close when all is said
+	doubt  bool // it was told of a write that nobody knows the outcome of
 	multi  bool // within a transaction that was refused
 
 	// pending are the writes of the batch, replies what answers each.
@@ -76,6 +78,9 @@ func (c *client) init() {
 func (c *client) serve(ctx context.Context) error {
 	for {
 		err := c.requests(ctx)
+		if errors.Is(err, errTaken) {
+			return nil
+		}
 		c.complete(ctx)
 		if err != nil {
 			return c.fail(err)
@@ -113,6 +118,9 @@ func (c *client) requests(ctx context.Context) error {
 		if n%turnRequests == 0 {
 			runtime.Gosched()
 		}
+		if c.exit.IsOpen() && c.leave(ctx) {
+			return errTaken
+		}
 		n, whole, err := c.parser.next(c.conn.Bytes())
 		if err == nil && whole && len(c.parser.args) > 0 {
 			err = c.execute(ctx, c.parser.args)
@@ -135,6 +143,23 @@ func (c *client) requests(ctx context.Context) error {
 		c.pace()
 	}
 	return nil
+}
+
+// errTaken: another server has served the connection to its end.
+var errTaken = errors.New("resp: taken by another server")
+
+// leave has another server take the connection, with the request that has come, if nothing stands between: all before it is answered and read. A
+// client that was left in doubt about a write stays, because what it sends next must not overtake that one.
+func (c *client) leave(ctx context.Context) bool {
+	if len(c.conn.Bytes()) == 0 || c.multi || c.parser.refused != nil {
+		return false
+	}
+	c.complete(ctx)
+	c.w.flush()
+	if c.doubt || c.w.err != nil || c.conn.Unread() > 0 {
+		return false
+	}
+	return c.exit.Take(bytes.Clone(c.conn.Bytes()), int(c.protocol.Load()))
 }
 
 // pace sends replies when they are many or the client is behind, and then waits for it, as stream.Conn.Pace does.
@@ -244,6 +269,7 @@ func (c *client) complete(ctx context.Context) {
 	c.front.config.Backend.Write(c.context(ctx), c.pending)
 	for i, call := range c.pending {
 		if call.Err != nil {
+			c.doubt = c.doubt || !errors.Is(call.Err, replica.ErrNotExecuted) && !errors.Is(call.Err, replica.ErrOutside)
 			c.w.error(explain(call.Err))
 		} else if problem := refusal(call.Result.Code); problem != "" {
 			c.w.error(problem)

@@ -37,13 +37,14 @@ func New(config Config) *Front {
 	return f
 }
 
-// Serve serves conn, of which first has been read already, until the client or ctx ends. The caller closes conn then,
-// and also to end Serve early; what waits for the chain ends with ctx.
-func (f *Front) Serve(ctx context.Context, conn net.Conn, first []byte) {
-	c := &client{front: f, conn: stream.New(conn, first, f.config.Limits)}
+// Serve serves conn, of which first has been read already, until the client or ctx ends, or another server takes the connection. The client has
+// agreed on that version of RESP. The caller closes conn then, and also to end Serve early; what waits for the chain ends with ctx.
+func (f *Front) Serve(ctx context.Context, conn net.Conn, first []byte, version int, exit *stream.Exit) {
+	c := &client{front: f, conn: stream.New(conn, first, f.config.Limits), exit: exit}
 	defer func() { _ = c.conn.Close() }()
 	c.id = f.connections.Add(1)
 	c.init()
+	c.setProtocol(int64(version))
 	f.mu.Lock()
 	f.mu.clients[c.id] = c
 	f.mu.Unlock()

@@ -54,7 +54,7 @@ func dial(t testing.TB, front *resp.Front) *net.TCPConn {
 			<-ctx.Done()
 			conn.Close()
 		})
-		front.Serve(ctx, conn, nil)
+		front.Serve(ctx, conn, nil, 2, nil)
 	})
 	conn, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
@@ -317,7 +317,7 @@ func TestClientsThatDoNotReadWait(t *testing.T) {
 		for range clients {
 			ours, theirs := net.Pipe()
 			open = append(open, ours, theirs)
-			work.Go(func() { front.Serve(ctx, ours, nil) })
+			work.Go(func() { front.Serve(ctx, ours, nil, 2, nil) })
 			work.Go(func() {
 				_, _ = fmt.Fprintf(theirs, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$10000\r\n%s\r\n%s", strings.Repeat("v", 10_000), strings.Repeat("GET k\r\n", reads))
 			})
@@ -358,7 +358,7 @@ func TestFewWarnings(t *testing.T) {
 		})
 		for range 100 {
 			ours, theirs := net.Pipe()
-			front.Serve(t.Context(), theirs, []byte("POST / HTTP/1.1\r\n"))
+			front.Serve(t.Context(), theirs, []byte("POST / HTTP/1.1\r\n"), 2, nil)
 			ours.Close()
 		}
 		if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "level=WARN") {

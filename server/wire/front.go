@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -54,10 +55,10 @@ func New(config Config) *Front {
 	return &Front{config: config, listings: make(chan struct{}, 2)}
 }
 
-// Serve serves conn, of which first has been read already, until the client or ctx ends. The caller closes conn then,
-// and also to end Serve early; what waits for the chain ends with ctx.
-func (f *Front) Serve(ctx context.Context, conn net.Conn, first []byte) {
-	c := &client{front: f, conn: stream.New(conn, first, f.config.Limits)}
+// Serve serves conn, of which first has been read already, until the client or ctx ends, or another server takes the connection. The caller closes
+// conn then, and also to end Serve early; what waits for the chain ends with ctx.
+func (f *Front) Serve(ctx context.Context, conn net.Conn, first []byte, exit *stream.Exit) {
+	c := &client{front: f, conn: stream.New(conn, first, f.config.Limits), exit: exit}
 	defer func() {
 		c.conn.Give(c.pendingBytes)
 		_ = c.conn.Close()
@@ -71,8 +72,10 @@ func (f *Front) Serve(ctx context.Context, conn net.Conn, first []byte) {
 type client struct {
 	front   *Front
 	conn    *stream.Conn
+	exit    *stream.Exit
 	decoder decoder
 	last    chain.Seq // of the connection's writes
+	doubt   bool      // it was told of a write that nobody knows the outcome of
 
 	// pending are writes that have come and have no number yet.
 	pending      []*replica.Call
@@ -85,6 +88,9 @@ func (c *client) serve(ctx context.Context) error {
 	then := open
 	for {
 		err := c.requests(ctx, then)
+		if errors.Is(err, errTaken) {
+			return nil
+		}
 		if err == nil {
 			err = c.complete(ctx)
 		}
@@ -135,6 +141,9 @@ func (c *client) fail(err error) error {
 // requests answers all whole requests that have come, but for the writes at the end, which are left in pending.
 func (c *client) requests(ctx context.Context, then behind) error {
 	for {
+		if c.exit.IsOpen() && then != ended && c.leave(ctx) {
+			return errTaken
+		}
 		n, r, whole, err := c.decoder.next(c.conn.Bytes(), then)
 		if err != nil {
 			return errors.Join(c.complete(ctx), err)
@@ -147,6 +156,21 @@ func (c *client) requests(ctx context.Context, then behind) error {
 			return err
 		}
 	}
+}
+
+// errTaken: another server has served the connection to its end.
+var errTaken = errors.New("wire: taken by another server")
+
+// leave has another server take the connection, with the request that has come, if nothing stands between: all before it is answered and
+// read, and the writes whose numbers were told have taken effect, so that reads there see them. A client that was left in doubt about a write stays,
+// because what it sends next must not overtake that one.
+func (c *client) leave(ctx context.Context) bool {
+	if len(c.conn.Bytes()) == 0 || c.complete(ctx) != nil || c.doubt || c.conn.Unread() > 0 {
+		return false
+	}
+	within, cancel := context.WithTimeout(ctx, c.front.config.RequestTimeout)
+	defer cancel()
+	return c.front.config.Backend.Await(within, c.last) == nil && c.exit.Take(bytes.Clone(c.conn.Bytes()), 2)
 }
 
 // execute carries out one request, or adds it to the writes that are pending.
@@ -219,6 +243,7 @@ func (c *client) complete(ctx context.Context) error {
 	c.pending, c.opcodes, c.pendingBytes = nil, nil, 0
 	for i, call := range pending {
 		answer := replyError()
+		c.doubt = c.doubt || call.Err != nil && !errors.Is(call.Err, replica.ErrNotExecuted) && !errors.Is(call.Err, replica.ErrOutside)
 		if call.Err == nil {
 			c.last = max(c.last, call.Seq)
 			answer = replyResult(codes[i]+1, shown(call.Seq))

@@ -37,7 +37,7 @@ func serve(t *testing.T, backend wire.Backend) (client net.Conn, end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var served sync.WaitGroup
 	served.Go(func() {
-		front.Serve(ctx, server, nil)
+		front.Serve(ctx, server, nil, nil)
 		server.Close()
 	})
 	return client, func() {

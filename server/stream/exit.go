@@ -1,0 +1,13 @@
+package stream
+
+// Exit is the way of a connection to another server, which serves it when this one cannot. A nil Exit is never open.
+type Exit struct {
+	// Open tells, cheaply, whether it is time to go.
+	Open func() bool
+	// Take passes the connection on, with what has been read of it and not answered, and returns when it has ended; or it is false, if
+	// nobody takes it, and nothing has happened. The version is that of RESP on which the client has agreed, 2 or 3; others pass 2.
+	Take func(rest []byte, version int) bool
+}
+
+// IsOpen tells whether it is time to go.
+func (e *Exit) IsOpen() bool { return e != nil && e.Open() }
