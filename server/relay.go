@@ -33,7 +33,9 @@ const (
 func (s *Server) exit(conn net.Conn) *stream.Exit {
 	return &stream.Exit{
 		Open: func() bool { return s.relayTo() != "" },
-		Take: func(rest []byte, version int) bool { return s.relay(conn, rest, version, s.relayTo()) },
+		Take: func(rest []byte, sent func(), version int) bool {
+			return s.relay(conn, rest, sent, version, s.relayTo())
+		},
 	}
 }
 
@@ -54,7 +56,7 @@ func (s *Server) relayTo() string {
 
 // relay passes a client's connection on to the server at the address, both ways, until it ends. It is false, and nothing has
 // been read of conn or written to it, if nobody takes it there or there are too many connections.
-func (s *Server) relay(conn net.Conn, first []byte, version int, address string) bool {
+func (s *Server) relay(conn net.Conn, first []byte, sent func(), version int, address string) bool {
 	if address == "" {
 		return false
 	}
@@ -75,7 +77,9 @@ func (s *Server) relay(conn net.Conn, first []byte, version int, address string)
 		delete(s.mu.relays, r)
 	}()
 	r.asked.Store(time.Now().UnixNano())
-	if _, err := to.Write(first); err != nil {
+	_, err = to.Write(first)
+	sent()
+	if err != nil {
 		return true
 	}
 	done := make(chan struct{})

@@ -156,10 +156,7 @@ func (c *client) leave(ctx context.Context) bool {
 	}
 	c.complete(ctx)
 	c.w.flush()
-	if c.doubt || c.w.err != nil || c.conn.Unread() > 0 {
-		return false
-	}
-	return c.exit.Take(bytes.Clone(c.conn.Bytes()), int(c.protocol.Load()))
+	return !c.doubt && c.w.err == nil && c.exit.Leave(c.conn, int(c.protocol.Load()))
 }
 
 // pace sends replies when they are many or the client is behind, and then waits for it, as stream.Conn.Pace does.

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -165,12 +164,12 @@ var errTaken = errors.New("wire: taken by another server")
 // read, and the writes whose numbers were told have taken effect, so that reads there see them. A client that was left in doubt about a write stays,
 // because what it sends next must not overtake that one.
 func (c *client) leave(ctx context.Context) bool {
-	if len(c.conn.Bytes()) == 0 || c.complete(ctx) != nil || c.doubt || c.conn.Unread() > 0 {
+	if len(c.conn.Bytes()) == 0 || c.complete(ctx) != nil || c.doubt {
 		return false
 	}
 	within, cancel := context.WithTimeout(ctx, c.front.config.RequestTimeout)
 	defer cancel()
-	return c.front.config.Backend.Await(within, c.last) == nil && c.exit.Take(bytes.Clone(c.conn.Bytes()), 2)
+	return c.front.config.Backend.Await(within, c.last) == nil && c.exit.Leave(c.conn, 2)
 }
 
 // execute carries out one request, or adds it to the writes that are pending.
