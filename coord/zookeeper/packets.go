@@ -145,7 +145,7 @@ func (p *packets) check(packet []byte) error {
 		f.skip(4) // version
 		timeout := time.Duration(f.int32()) * time.Millisecond
 		high, low := f.int32(), f.int32() // of the session
-		f.bytes() // password
+		f.bytes()                         // password
 		switch {
 		case f.bad:
 			return errPacket
