@@ -131,8 +131,9 @@ func (z *ZooKeeper) launch() {
 	if z.process != nil {
 		z.tb.Fatalf("ZooKeeper at %s runs already", z.Address)
 	}
-	p := exec.Command("java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dzookeeper.root.logger=INFO,CONSOLE",
-		"-Dzookeeper.console.threshold=INFO", "-cp", zookeeperConf+":"+zookeeperJars+"/*",
+	// Of all that logs in the folder of jars, the first says what it says.
+	p := exec.Command("java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+		"-cp", zookeeperJars+"/slf4j-simple.jar:"+zookeeperConf+":"+zookeeperJars+"/*",
 		"org.apache.zookeeper.server.quorum.QuorumPeerMain", z.config)
 	p.SysProcAttr = DieWithParent()
 	p.Stdout, p.Stderr = z.output, z.output
