@@ -93,7 +93,7 @@ func readReply(r *bufio.Reader, op Op, limit uint64) (reply Reply, more bool, er
 	if reply, err = d.reply(op); err != nil || broken != nil {
 		return reply, false, err
 	}
-	marker := replyDecoder{r: r, limit: limit, marker: true, has: hasOpcode, opcode: d.next}
+	marker := replyDecoder{r: r, limit: limit, marker: true, numbers: numbers{has: hasOpcode, opcode: d.next}}
 	switch broken = marker.message(); {
 	case errors.Is(broken, ErrReply):
 		return Reply{}, false, broken
@@ -109,12 +109,10 @@ type replyDecoder struct {
 	limit  uint64 // of size
 	marker bool   // the message is the reply to a marker: it ends with its result
 
-	has          has
-	opcode, kind int32
-	data         []byte
-	keys         []string
-	result       int32
-	size         uint64 // of all fields, in bytes, with something for each
+	numbers
+	data []byte
+	keys []string
+	size uint64 // of all fields, in bytes, with something for each
 
 	next int32 // the opcode of the message behind this one
 }
@@ -190,20 +188,6 @@ func (d *replyDecoder) take(n uint64) error {
 		return badReply("longer than %d bytes", d.limit)
 	}
 	return nil
-}
-
-func (d *replyDecoder) number(field protowire.Number, v uint64) {
-	switch field {
-	case fieldOpcode:
-		d.opcode = int32(v)
-		d.has |= hasOpcode
-	case fieldType:
-		d.kind = int32(v)
-		d.has |= hasType
-	case fieldResult:
-		d.result = int32(protowire.DecodeZigZag(v & 0xFFFF_FFFF))
-		d.has |= hasResult
-	}
 }
 
 // firstBytes is how much memory is taken for a string before any of it has come.

@@ -93,11 +93,15 @@ const (
 // decoder finds messages in a stream of bytes. It looks at each field once however the bytes are split, and keeps only
 // a few numbers.
 type decoder struct {
-	pos          int // up to which the message has been decoded; field by field
-	has          has
-	opcode, kind int32
-	key, data    span
-	result       int32
+	pos int // up to which the message has been decoded; field by field
+	numbers
+	key, data span
+}
+
+// numbers are the fields of a message that are numbers, and what of it has come.
+type numbers struct {
+	has                  has
+	opcode, kind, result int32
 }
 
 // errTooLong is a message beyond a limit. The connection cannot go on: its rest will not be read.
@@ -231,17 +235,17 @@ func checkLength(tag protowire.Number, length uint64) error {
 	return nil
 }
 
-func (d *decoder) number(tag protowire.Number, v uint64) {
+func (n *numbers) number(tag protowire.Number, v uint64) {
 	switch tag {
 	case fieldOpcode:
-		d.opcode = int32(v)
-		d.has |= hasOpcode
+		n.opcode = int32(v)
+		n.has |= hasOpcode
 	case fieldType:
-		d.kind = int32(v)
-		d.has |= hasType
+		n.kind = int32(v)
+		n.has |= hasType
 	case fieldResult:
-		d.result = int32(protowire.DecodeZigZag(v & 0xFFFF_FFFF))
-		d.has |= hasResult
+		n.result = int32(protowire.DecodeZigZag(v & 0xFFFF_FFFF))
+		n.has |= hasResult
 	}
 }
 
