@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chaintable/chaintable/server"
 )
@@ -122,6 +123,71 @@ func TestRelayedClientsLeaveRoomForLinks(t *testing.T) {
 		say(t, conn, "GET k\r\nQUIT\r\n")
 		return hear(t, conn) == "$-1\r\n+OK\r\n"
 	})
+}
+
+// TestDrain: what a server has passed on ends when it is quiet, and at the end of ctx in any case. A question that nobody answers ends it too.
+func TestDrain(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() { // a server that takes every client, and answers nothing but SILENCE
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				preamble, line := make([]byte, 8), make([]byte, 9)
+				if _, err := io.ReadFull(conn, preamble); err != nil {
+					return
+				}
+				_, _ = conn.Write([]byte{6})
+				if _, err := io.ReadFull(conn, line); err == nil && string(line) == "SILENCE\r\n" {
+					_, _ = io.WriteString(conn, "+OK\r\n")
+				}
+				_, _ = io.Copy(io.Discard, conn)
+			}()
+		}
+	}()
+	servers := startServers(t, 2, 1, func(c *server.Config) {
+		c.RequestTimeout = 500 * time.Millisecond
+		c.Dial = func(ctx context.Context, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", l.Addr().String())
+		}
+	})
+	spare := servers[1]
+	quiet, unanswered := dial(t, spare), dial(t, spare)
+	ask(t, quiet, "SILENCE\r\n", "+OK\r\n")
+	say(t, unanswered, "QUESTION\r\n")
+	ended := make(chan string, 1)
+	go func() {
+		all, _ := io.ReadAll(unanswered)
+		ended <- string(all)
+	}()
+	ctx, cancel := context.WithCancel(t.Context())
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		spare.server.Drain(ctx)
+	}()
+	if got := hear(t, quiet); got != "" {
+		t.Errorf("the quiet one: got %q", got)
+	}
+	select {
+	case <-drained:
+		t.Error("drained, though a question has no answer")
+	case got := <-ended:
+		t.Errorf("the question without an answer ended before its time: %q", got)
+	default:
+	}
+	cancel()
+	<-drained
+	if got := <-ended; got != "" { // by the patience with its server
+		t.Errorf("the question without an answer: got %q", got)
+	}
 }
 
 func say(t *testing.T, w io.Writer, text string) {
