@@ -122,6 +122,12 @@ func (d *detector) fresh(r *Replica, m MemberID) bool {
 	return s != nil && !s.missing && d.observed-s.still < r.timeout()*3/4
 }
 
+// moving tells whether a registration has moved so lately that nobody can have removed it for its silence.
+func (d *detector) moving(r *Replica, m MemberID) bool {
+	s := d.seen[m]
+	return s != nil && !s.missing && d.observed-s.still < r.timeout()/2
+}
+
 // outdated tells whether the node has registered again since: the outcome of a registration can be unknown to it.
 func (d *detector) outdated(m MemberID) bool {
 	for id, s := range d.seen {
@@ -255,7 +261,7 @@ func (r *Replica) coordView(in CoordView) {
 		}
 		// We hold nothing: the new chain is as good as the old one.
 	case in.Epoch < r.view.Epoch || r.view.Chain != 0 && in.Chain != r.view.Chain:
-		r.chainLost(fmt.Sprintf("the coordinator has epoch %d of chain %v, which is older than epoch %d of %v, which this server knew",
+		r.chainLost(fmt.Sprintf("the coordinator has epoch %d of chain %v, which cannot follow epoch %d of %v, which this server knew",
 			in.Epoch, in.Chain, r.view.Epoch, r.view.Chain), anotherPast)
 		return
 	case in.Epoch == r.view.Epoch && len(r.view.Members) > 0 && !in.View.same(r.view.View):

@@ -371,7 +371,7 @@ func (r *Replica) causeOf(old, v View) string {
 			if cause != "" {
 				cause += ", "
 			}
-			if r.watch.fresh(r, m.MemberID) && !r.watch.anotherLife(r, m.MemberID) || r.leave.wanted && m.MemberID == r.self.MemberID {
+			if r.watch.moving(r, m.MemberID) && !r.watch.anotherLife(r, m.MemberID) || r.leave.wanted && m.MemberID == r.self.MemberID {
 				cause += m.Address + " left" // nobody could have removed it yet
 			} else {
 				cause += m.Address + " removed"

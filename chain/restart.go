@@ -3,6 +3,7 @@ package chain
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -115,10 +116,14 @@ func (r *Replica) restartEmpty() {
 	if r.leave.wanted || r.watch.observed-r.watch.viewAt < r.timeout() {
 		return // in the last case somebody has just made the view, and lives
 	}
-	if last := r.log.last(); last != (Position{}) {
+	if r.log.last() != (Position{}) {
 		if r.watch.observed >= r.allGoneAt()+r.timeout() {
-			r.say("waiting for " + r.view.Tail().Address + ": the members of the chain are silent, and may hold more than this server, " +
-				"whose log ends at " + last.String() + "; end it to give up what it holds")
+			silent := make([]string, len(r.view.Members))
+			for i, m := range r.view.Members {
+				silent[i] = m.Address
+			}
+			r.say("waiting for " + strings.Join(silent, " or ") + ": all members of the chain are silent, and may hold more than this server does; " +
+				"end it to give up what it holds")
 		}
 		return
 	}

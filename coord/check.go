@@ -11,6 +11,7 @@ import (
 )
 
 const (
+	maxEpoch   = 1 << 62 // nobody gets there by ones, and beyond the last there is none
 	maxNumber  = 1 << 30 // of protocol, rules and target
 	maxHost    = 253     // bytes, the longest name of DNS
 	maxBoot    = 128     // bytes
@@ -27,8 +28,8 @@ func checkView(v chain.View) error {
 	switch {
 	case v.Chain == 0:
 		return invalid("chain is zero")
-	case v.Epoch == 0:
-		return invalid("epoch is zero")
+	case v.Epoch == 0 || v.Epoch > maxEpoch:
+		return invalid("epoch is %d", v.Epoch)
 	case len(v.Members) == 0:
 		return invalid("no members")
 	case len(v.Members) > MaxMembers:

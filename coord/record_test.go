@@ -102,10 +102,11 @@ func TestDecodeRefuses(t *testing.T) {
 		{viewText, `00000000deadbeef`, `00000000DEADBEEF`, "in lower case"},
 		{viewText, `00000000deadbeef`, `deadbeef`, "16 hex digits"},
 		{viewText, `00000000deadbeef`, `+000000deadbeef0`, "16 hex digits"},
-		{viewText, `"epoch":7`, `"epoch":0`, "epoch is zero"},
+		{viewText, `"epoch":7`, `"epoch":0`, "epoch is 0"},
 		{viewText, `"epoch":7`, `"epoch":-7`, "epoch"},
 		{viewText, `"epoch":7`, `"epoch":18446744073709551616`, "epoch"},
-		{viewText, `"epoch":7`, `"epoch":null`, "epoch is zero"},
+		{viewText, `"epoch":7`, `"epoch":null`, "epoch is 0"},
+		{viewText, `"epoch":7`, `"epoch":18446744073709551615`, "epoch is 18446744073709551615"},
 		{viewText, `ffffffffffffffff`, `000000000000002a`, "twice"},
 		{viewText, `"0000000000000001"`, `"000000000000002a"`, "twice"},
 		{viewText, `"0000000000000001"`, `"0000000000000000"`, "is nobody"},
@@ -157,7 +158,7 @@ func TestDecodeRefuses(t *testing.T) {
 }
 
 func TestEncodeBounds(t *testing.T) {
-	most := chain.View{Chain: 1, Epoch: 1<<64 - 1, Target: 1 << 30, Rules: 1 << 30}
+	most := chain.View{Chain: 1, Epoch: 1 << 62, Target: 1 << 30, Rules: 1 << 30}
 	host := strings.Repeat("h", 253)
 	for i := range coord.MaxMembers {
 		m := chain.MemberID{Node: chain.NodeID(i + 1), Incarnation: 1<<64 - 1}

@@ -162,27 +162,39 @@ func (r *Replica) ask(a chain.Ask) {
 	defer cancel()
 	c := r.config.Coordinator
 	var in chain.Input
+	var err error
 	switch a := a.(type) {
 	case chain.AskRegister:
 		sent := r.config.Clock()
-		err := c.Register(ctx, a.Registration)
+		err = c.Register(ctx, a.Registration)
 		in = chain.CoordRegistered{Member: a.Registration.MemberID, Sent: sent, Outcome: coord.Outcome(err)}
 	case chain.AskHeartbeat:
 		sent := r.config.Clock()
-		version, err := c.Heartbeat(ctx, a.Registered)
+		var version int64
+		version, err = c.Heartbeat(ctx, a.Registered)
 		in = chain.CoordRegistered{Member: a.MemberID, Sent: sent, Version: version, Outcome: coord.Outcome(err)}
 	case chain.AskView:
-		view, session, err := c.View(ctx, a.Sync)
+		var view chain.Recorded
+		var session uint64
+		view, session, err = c.View(ctx, a.Sync)
 		in = chain.CoordView{Recorded: view, Session: session, Outcome: coord.Outcome(err)}
 	case chain.AskList:
-		list, session, err := c.List(ctx)
+		var list []chain.Registered
+		var session uint64
+		list, session, err = c.List(ctx)
 		in = chain.CoordList{Registered: list, Session: session, Outcome: coord.Outcome(err)}
 	case chain.AskChange:
-		in = chain.CoordChanged{Epoch: a.View.Epoch, Outcome: coord.Outcome(c.Change(ctx, a))}
+		err = c.Change(ctx, a)
+		in = chain.CoordChanged{Epoch: a.View.Epoch, Outcome: coord.Outcome(err)}
 	case chain.AskDelete:
-		in = chain.CoordDeleted{Member: a.MemberID, Outcome: coord.Outcome(c.Delete(ctx, a.Registered))}
+		err = c.Delete(ctx, a.Registered)
+		in = chain.CoordDeleted{Member: a.MemberID, Outcome: coord.Outcome(err)}
 	}
 	r.hurry(in)
+	if coord.Outcome(err) == chain.OutcomeUnknown && !errors.Is(err, coord.ErrUnknown) && !errors.Is(err, coord.ErrClosed) {
+		// It has refused, and will again: only a person can do something about it.
+		r.notes.Warn(r.config.Logger, "the coordinator refuses, or holds what cannot be read", "error", err)
+	}
 }
 
 // probe looks whether anybody is there.

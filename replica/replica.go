@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/chaintable/chaintable/chain"
+	"github.com/chaintable/chaintable/internal/notes"
 	"github.com/chaintable/chaintable/table"
 )
 
@@ -34,6 +35,7 @@ type Replica struct {
 	batches chan *batch
 	cancels chan *batch
 
+	notes   notes.Notes
 	waiters waiters // reads that wait for entries to be applied
 
 	ctx     context.Context // of everything that waits on behalf of the loop

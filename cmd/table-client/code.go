@@ -68,7 +68,7 @@ func why(err error) string {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "the connection broke"
 	case errors.Is(err, wire.ErrReply):
-		return "what it answered makes no sense"
+		return "what it answered makes no sense: is it a server of Chaintable?"
 	}
 	return clean(err.Error(), 120)
 }

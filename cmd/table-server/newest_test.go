@@ -31,6 +31,7 @@ func TestNewestView(t *testing.T) {
 		{"an older one behind", []web.Status{knows(two.ID, chainA, 4, two), knows(one.ID, chainA, 3, one, two)}, 4, 1, ""},
 		{"two chains", []web.Status{knows(one.ID, chainA, 3, one), knows(two.ID, chainB, 3, two)}, 0, 0, "two chains"},
 		{"two histories", []web.Status{knows(one.ID, chainA, 3, one), knows(two.ID, chainA, 3, two)}, 0, 0, "two histories"},
+		{"one that serves", []web.Status{{ID: one.ID, Chain: chainA, Epoch: 3, Members: []web.Member{one}, Serving: true}}, 0, 0, "serves"},
 		{"one that knows nothing", []web.Status{{ID: one.ID, Chain: "0000000000000000"}}, 0, 0, "knows no view"},
 		{"one that is none of ours", []web.Status{{}}, 0, 0, "knows no view"},
 	} {

@@ -133,6 +133,9 @@ func advertised(advertise, host string, port int) (string, error) {
 	if n, err := strconv.ParseUint(p, 10, 16); err != nil || n == 0 || name == "" || strings.ContainsAny(name, " /@") {
 		return "", usagef("--advertise %q: want HOST or HOST:PORT", advertise)
 	}
+	if ip := net.ParseIP(name); ip != nil && ip.IsUnspecified() {
+		return "", usagef("--advertise %s: that is every address, and to another machine its own; say which", name)
+	}
 	return net.JoinHostPort(name, p), nil
 }
 

@@ -176,6 +176,8 @@ func TestCommandLine(t *testing.T) {
 		{"7001 1024 127.0.0.1:2181 more", 2, []string{"more", "only a port"}},
 		{"7001 1024 127.0.0.1:2181 --chain a/b", 2, []string{"--chain", "letters"}},
 		{"7001 1024 127.0.0.1:2181 --replicas -1", 2, []string{"--replicas -1"}},
+		{"7001 1024 --abandon 3", 2, []string{"--abandon", "ZooKeeper"}},
+		{"7001 1024 --advertise 0.0.0.0", 2, []string{"--advertise", "every address"}},
 		{"7001 1024 --bogus", 2, []string{"--bogus"}},
 		{"7001 1024 --listen 0.0.0.0", 2, []string{"--insecure", "everything"}},
 		{"7001 1024 --listen 0.0.0.0 --insecure", 2, []string{"--advertise"}},

@@ -21,7 +21,7 @@ import (
 // Bounds of what recover waits for and reads.
 const (
 	askTimeout     = 5 * time.Second
-	recoverTimeout = 20 * time.Second
+	recoverTimeout = 10 * time.Second
 	maxStatus      = 1 << 20
 )
 
@@ -96,12 +96,16 @@ func (o *recovery) run(ctx context.Context, out io.Writer, where string, servers
 		return fmt.Errorf("ZooKeeper has a view of chain %q: chain %v, epoch %d, head %s; `table-server recover --help` says what to do if that is an "+
 			"empty one, made since", o.chain, present.Chain, present.Epoch, present.Head().Address)
 	case !errors.Is(err, coord.ErrMissing):
-		return fmt.Errorf("cannot tell whether ZooKeeper at %s has a view of chain %q: %w", connect, o.chain, err)
+		return fmt.Errorf("ZooKeeper at %s does not answer (is it the right address?), so nobody can tell whether it has a view of chain %q: %w", connect, o.chain, err)
 	}
 	if !o.yes {
 		return fmt.Errorf("nothing is done yet: with --yes, epoch %d of chain %v is written to ZooKeeper at %s", view.Epoch, view.Chain, connect)
 	}
-	if err := client.Change(ctx, chain.AskChange{From: -1, View: view}); err != nil {
+	err = client.Change(ctx, chain.AskChange{From: -1, View: view})
+	if errors.Is(err, coord.ErrConflict) {
+		return fmt.Errorf("somebody else has just written a view of chain %q: nothing is done", o.chain)
+	}
+	if err != nil {
 		return fmt.Errorf("write the view: %w", err)
 	}
 	fmt.Fprintf(out, "epoch %d of chain %v is back; its servers restart the chain within some ten seconds (/status of each tells)\n", view.Epoch, view.Chain)
@@ -112,8 +116,11 @@ func (o *recovery) run(ctx context.Context, out io.Writer, where string, servers
 func newestView(ctx context.Context, out io.Writer, servers []string) (newest chain.View, asked []chain.NodeID, err error) {
 	for _, address := range servers {
 		s, err := askStatus(ctx, address)
-		if err != nil {
-			return newest, nil, fmt.Errorf("%s: %w", address, err)
+		switch {
+		case err != nil:
+			return newest, nil, fmt.Errorf("%s does not answer, and only those are to be named that still run: %w", address, err)
+		case s.Serving:
+			return newest, nil, fmt.Errorf("%s serves: its chain is not lost. If ZooKeeper has just lost it, try again in some seconds", address)
 		}
 		v, err := knownView(s)
 		if err != nil {

@@ -26,8 +26,8 @@ func TestRecover(t *testing.T) {
 		p := start(t, append([]string{"recover", zk.Address + "/below", addresses[0], addresses[1]}, more...)...)
 		return p.exit(), p.output()
 	}
-	if code, output := recover("--yes"); code != 1 || !strings.Contains(output, "ZooKeeper has a view") {
-		t.Errorf("with the view there: exit code %d, %s", code, output)
+	if code, output := recover("--yes"); code != 1 || !strings.Contains(output, "serves: its chain is not lost") {
+		t.Errorf("while servers serve: exit code %d, %s", code, output)
 	}
 	zk.Kill()
 	zk.Wipe()

@@ -24,6 +24,9 @@ import (
 // leaveTimeout is how long a server that was told to end may take to leave its chain.
 const leaveTimeout = 10 * time.Second
 
+// lookEvery is how often to look whether a server still serves.
+const lookEvery = 100 * time.Millisecond
+
 // maxLists is the most lists that a table may begin with; it may grow beyond.
 const maxLists = 1 << 30
 
@@ -119,7 +122,7 @@ func serve(c *cobra.Command, args []string, o *serveOptions) error {
 		return err
 	}
 	log := o.logger(c.ErrOrStderr())
-	coordinator, err := o.coordinator(args[2:], log)
+	coordinator, err := o.coordinator(args[2:], c.Flags().Changed, log)
 	if err != nil {
 		return err
 	}
@@ -154,11 +157,20 @@ func serve(c *cobra.Command, args []string, o *serveOptions) error {
 	}
 	log.Info("listening", "listen", l.Addr().String(), "advertise", address, "lists", lists, "max_memory", memoryText(o.memory),
 		"version", version.String())
-	return attend(ctx, n, news, log)
+	checking, stop := context.WithCancel(ctx)
+	checked := make(chan struct{})
+	go func() {
+		defer close(checked)
+		checkReach(checking, n, address, log)
+	}()
+	err = attend(ctx, n, news, log)
+	stop()
+	<-checked
+	return err
 }
 
 // coordinator is ZooKeeper, if the command line names it, or one of this server's own.
-func (o *serveOptions) coordinator(args []string, log *slog.Logger) (coord.Client, error) {
+func (o *serveOptions) coordinator(args []string, changed func(flag string) bool, log *slog.Logger) (coord.Client, error) {
 	if o.replicas < 0 || o.replicas > coord.MaxMembers {
 		return nil, usagef("--replicas %d: want something between 1 and %d, or 0", o.replicas, coord.MaxMembers)
 	}
@@ -166,6 +178,11 @@ func (o *serveOptions) coordinator(args []string, log *slog.Logger) (coord.Clien
 		return nil, usagef("--chain: %w", err)
 	}
 	if len(args) == 0 {
+		for _, flag := range []string{"chain", "replicas", "abandon"} {
+			if changed(flag) {
+				return nil, usagef("--%s is for a chain that ZooKeeper keeps: say where that is, behind the number of lists", flag)
+			}
+		}
 		return local.NewClient(local.NewStore(), local.Faults{}), nil
 	}
 	connect, err := zookeeper.Parse(args[0])
@@ -175,20 +192,27 @@ func (o *serveOptions) coordinator(args []string, log *slog.Logger) (coord.Clien
 	return zookeeper.Open(zookeeper.Config{Connect: connect, Chain: o.chain, SessionTimeout: o.sessionTimeout, Logger: log})
 }
 
+// checkReach warns if others cannot reach the server by the address that they are told: they would take it for dead, or another for it.
+func checkReach(ctx context.Context, n *node, address string, log *slog.Logger) {
+	s, err := askStatus(ctx, address)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		log.Warn("this server cannot be reached by the address that the others are told: is --advertise right?", "address", address, "error", err)
+	case s.ID != n.ID().String():
+		log.Warn("another server answers at the address that the others are told: is --advertise right?", "address", address, "id", s.ID)
+	}
+}
+
 // attend waits until the server is told to end, or ends by itself. There is news whenever it has got further.
 func attend(ctx context.Context, n *node, news <-chan struct{}, log *slog.Logger) error {
 	serving := false
+	ticker := time.NewTicker(lookEvery) // a server can stop serving without news
+	defer ticker.Stop()
 	for ctx.Err() == nil {
 		select {
+		case <-ticker.C:
 		case <-news:
-			s := n.Status()
-			if serving != n.Serving() {
-				if serving = !serving; serving {
-					log.Info("serving", "role", s.Role, "chain", s.Chain.String(), "epoch", uint64(s.Epoch))
-				} else {
-					log.Warn("not serving", "state", s.State)
-				}
-			}
 		case <-n.Done():
 			err := n.Err()
 			n.Close()
@@ -197,6 +221,15 @@ func attend(ctx context.Context, n *node, news <-chan struct{}, log *slog.Logger
 			}
 			return err
 		case <-ctx.Done():
+			continue
+		}
+		if serving != n.Serving() {
+			s := n.Status()
+			if serving = s.Serving; serving {
+				log.Info("serving", "role", s.Role, "chain", s.Chain.String(), "epoch", uint64(s.Epoch))
+			} else {
+				log.Warn("not serving", "state", s.State)
+			}
 		}
 	}
 	log.Info("leaving the chain")

@@ -33,6 +33,7 @@ type Client struct {
 	config  Config
 	paths   paths
 	news    chan struct{}
+	pacing  pacing
 	publish chan struct{} // /chain may have to be changed; has room for one
 	closing context.Context
 	close   context.CancelFunc

@@ -43,6 +43,7 @@ type packets struct {
 	watched []string // paths whose watches are still to be told that they are over
 	ended   error    // why nothing more comes; told after that
 
+	lives    func()       // called with each answer to a request
 	answered atomic.Int64 // when the last answer to a request came, or the connection began; Unix nanoseconds
 
 	mu    sync.Mutex
@@ -54,6 +55,7 @@ type packets struct {
 // the connection.
 func newPackets(conn net.Conn, watched []string, handshake time.Duration, opened func(timeout time.Duration, err error)) *packets {
 	p := &packets{Conn: conn, watched: watched, handshake: handshake, opened: opened, first: true, asked: map[int32]int32{}}
+	p.lives = func() {}
 	p.answered.Store(time.Now().UnixNano())
 	return p
 }
@@ -160,6 +162,7 @@ func (p *packets) check(packet []byte) error {
 	number := f.int32()
 	if number >= 0 {
 		p.answered.Store(time.Now().UnixNano())
+		p.lives()
 	}
 	f.skip(8) // zxid
 	failed := f.int32() != 0

@@ -163,7 +163,7 @@ func (s *session) patience() time.Duration { return max(s.client.config.SessionT
 
 // dial connects for the Conn, until the session is over.
 func (s *session) dial(network, address string, _ time.Duration) (net.Conn, error) {
-	timer := time.NewTimer(s.hosts.pause())
+	timer := time.NewTimer(s.client.pacing.pause(s.hosts.Len()))
 	defer timer.Stop()
 	<-s.ready
 	select {
@@ -194,6 +194,7 @@ func (s *session) dial(network, address string, _ time.Duration) (net.Conn, erro
 		s.mu.Unlock()
 		s.client.config.Logger.Info("connected to ZooKeeper", slog.String("server", address), slog.Duration("zookeeper_session", granted))
 	})
+	p.lives = s.client.pacing.answered
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over.Err() != nil {
@@ -209,8 +210,6 @@ type hosts struct {
 	over    context.Context
 	servers []string
 	next    int
-	tried   int // since a session was last there
-	last    time.Time
 }
 
 // Init implements zk.HostProvider.
@@ -227,25 +226,41 @@ func (h *hosts) Len() int { return len(h.servers) }
 func (h *hosts) Next() (server string, retryStart bool) {
 	server = h.servers[h.next]
 	h.next = (h.next + 1) % len(h.servers)
-	h.tried++
 	return server, h.over.Err() != nil
 }
 
 // Connected implements zk.HostProvider.
-func (h *hosts) Connected() { h.tried = 0 }
+func (h *hosts) Connected() {}
 
-// pause is how long to wait before the next connection: hardly, until all servers have been tried.
-func (h *hosts) pause() time.Duration {
+// pacing spaces out the connections of a client, whatever session they are for.
+type pacing struct {
+	mu    sync.Mutex
+	tried int // since a request was last answered
+	last  time.Time
+}
+
+// pause is how long to wait before the next connection to one of so many servers: hardly, until all have been tried.
+func (p *pacing) pause(servers int) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	pause := minPause
-	for rounds := (h.tried - 1) / len(h.servers); rounds > 0 && pause < maxPause; rounds-- {
+	for rounds := p.tried / servers; rounds > 0 && pause < maxPause; rounds-- {
 		pause *= 2
 	}
-	since := time.Since(h.last)
-	h.last = time.Now()
-	if h.tried <= len(h.servers) && since > pause {
+	since := time.Since(p.last)
+	p.last = time.Now()
+	p.tried++
+	if p.tried <= servers && since > pause {
 		return 0
 	}
 	return min(pause, maxPause)
+}
+
+// answered is called when ZooKeeper has answered a request: to grant a session is not enough.
+func (p *pacing) answered() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tried = 0
 }
 
 // libraryLog is where zk.Conn says what it does.

@@ -124,7 +124,7 @@ func TestStatus(t *testing.T) {
 	}
 	if want := []string{
 		"address", "applied", "bytes", "chain", "clients", "committed", "digest", "epoch", "id", "incarnation", "keys", "last",
-		"learner", "lease_left_ms", "members", "role", "rules", "stable", "state", "target", "version",
+		"learner", "lease_left_ms", "members", "role", "rules", "serving", "stable", "state", "target", "version",
 	}; !slices.Equal(slices.Sorted(maps.Keys(got)), want) {
 		t.Errorf("fields %v", slices.Sorted(maps.Keys(got)))
 	}

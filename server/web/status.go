@@ -14,6 +14,7 @@ type Status struct {
 	Version     string   `json:"version"`
 	Role        string   `json:"role"`  // head, middle, tail, single, learner, spare or outside
 	State       string   `json:"state"` // member, or in words what the server is doing instead
+	Serving     bool     `json:"serving"`
 	Chain       string   `json:"chain"`
 	Epoch       uint64   `json:"epoch"`
 	Members     []Member `json:"members"` // head first
@@ -63,7 +64,7 @@ func (f *Front) newStatus() Status {
 	s := f.config.Backend.Status()
 	out := Status{
 		ID: s.ID.String(), Incarnation: uint64(s.Incarnation), Address: s.Address, Version: f.config.Version,
-		Role: s.Role, State: s.State, Chain: s.Chain.String(), Epoch: uint64(s.Epoch), Members: []Member{},
+		Role: s.Role, State: s.State, Serving: s.Serving, Chain: s.Chain.String(), Epoch: uint64(s.Epoch), Members: []Member{},
 		Last: uint64(s.Last), Stable: uint64(s.Stable), Committed: uint64(s.Committed), Applied: uint64(s.Applied),
 		LeaseLeftMS: s.LeaseLeft.Milliseconds(), Keys: s.Keys, Bytes: s.Bytes,
 		Target: s.View.Target, Rules: s.View.Rules,
