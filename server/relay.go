@@ -12,8 +12,8 @@ import (
 	"github.com/chaintable/chaintable/server/stream"
 )
 
-// relayMagic begins a connection that another server passes on for its client. One byte follows, 2 or 3: the version of RESP on which the
-// client has agreed, 2 for one that speaks something else. A server that serves answers relayTaken, and then what the client sends
+// relayMagic begins a connection that another server passes on for its client. One byte follows, what the client speaks: 2 or 3 for that version
+// of RESP, 1 for the seed protocol. A server that serves, and has room, answers relayTaken, and then what the client sends
 // follows; another closes the connection. A relayed connection is served or not at all: it is not relayed again.
 const (
 	relayMagic = "\xCAchain\x02"
@@ -25,6 +25,9 @@ const (
 	takePatience = time.Second
 	// relayPause is how long nobody is passed on after a server would not take one.
 	relayPause = 250 * time.Millisecond
+	// relayPatience is how long a relayed connection may have bytes without an answer, or an answer that its client does not take. It is long,
+	// because half a request has no answer either.
+	relayPatience = time.Minute
 	// quietFor is how long ago an answer came that was the last word of a relayed connection, as far as that can be told.
 	quietFor = 2 * time.Millisecond
 )
@@ -67,7 +70,8 @@ func (s *Server) relay(conn net.Conn, first []byte, sent func(), version int, ad
 		return false
 	}
 	defer s.forget(to)
-	r := &relaying{client: conn, server: to, patience: s.config.RequestTimeout + time.Second}
+	r := &relaying{client: conn, server: to, patience: max(relayPatience, 2*s.config.RequestTimeout)}
+	r.asked.Store(time.Now().UnixNano())
 	s.mu.Lock()
 	s.mu.relays[r] = struct{}{}
 	s.mu.Unlock()
@@ -76,18 +80,18 @@ func (s *Server) relay(conn net.Conn, first []byte, sent func(), version int, ad
 		defer s.mu.Unlock()
 		delete(s.mu.relays, r)
 	}()
-	r.asked.Store(time.Now().UnixNano())
-	_, err = to.Write(first)
-	sent()
-	if err != nil {
-		return true
-	}
 	done := make(chan struct{})
-	go func() {
+	go func() { // from the start: there may be more answers than the connections hold
 		defer close(done)
 		r.answers()
 	}()
-	r.questions()
+	_, err = to.Write(first)
+	sent()
+	if err == nil {
+		r.questions()
+	} else {
+		r.close()
+	}
 	<-done
 	return true
 }
@@ -134,16 +138,22 @@ func (r *relaying) answers() {
 		}
 		n, err := r.server.Read(buf)
 		if n > 0 {
+			came := time.Now() // what the client asks from here on is not answered by this
+			if r.client.SetWriteDeadline(came.Add(r.patience)) != nil {
+				r.close()
+				return
+			}
 			if _, err := r.client.Write(buf[:n]); err != nil {
 				r.close()
 				return
 			}
-			r.answered.Store(time.Now().UnixNano())
+			r.answered.Store(came.UnixNano())
 		}
 		var network net.Error
 		switch asked := r.asked.Load(); {
 		case err == nil:
 		case err == io.EOF:
+			_ = r.client.SetReadDeadline(time.Now().Add(time.Second)) // for the client to end, too
 			endOf(r.client, r.close)
 			return
 		case errors.As(err, &network) && network.Timeout() && (asked < r.answered.Load() || time.Since(time.Unix(0, asked)) < r.patience):
@@ -256,7 +266,7 @@ func askToTake(to net.Conn, version int) error {
 	return to.SetDeadline(time.Time{})
 }
 
-// take answers a server that asks whether this one takes a client. It returns the version of RESP on which the client has agreed.
+// take answers a server that asks whether this one takes a client. It returns what the client speaks.
 func (s *Server) take(conn net.Conn) (version int, err error) {
 	if err := conn.SetDeadline(time.Now().Add(detectTimeout)); err != nil {
 		return 0, err
@@ -265,11 +275,13 @@ func (s *Server) take(conn net.Conn) (version int, err error) {
 	if _, err := io.ReadFull(conn, asked[:]); err != nil {
 		return 0, err
 	}
-	if version = int(asked[0]); version != 2 && version != 3 {
-		return 0, fmt.Errorf("server: a client is passed on with version %d of RESP", version)
-	}
-	if !s.config.Replica.Serving() {
+	switch version = int(asked[0]); {
+	case version < 1 || version > 3:
+		return 0, fmt.Errorf("server: a client is passed on that speaks %d", version)
+	case !s.config.Replica.Serving():
 		return 0, errors.New("server: a client is passed on, and this server does not serve")
+	case s.clients.Load() >= int64(s.config.MaxClients):
+		return 0, errFull
 	}
 	if _, err := conn.Write([]byte{relayTaken}); err != nil {
 		return 0, err

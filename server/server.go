@@ -181,13 +181,13 @@ func (s *Server) serve(conn net.Conn, place *list.Element) {
 	}
 	exit, version := s.exit(conn), 2
 	if p == relayed {
-		exit = nil
-		if version, err = s.take(conn); err == nil {
-			p, first, err = detect(conn)
-		}
-		if err != nil {
+		if version, err = s.take(conn); err != nil {
 			s.config.Logger.Debug("client not taken", "peer", conn.RemoteAddr(), "error", err)
 			return
+		}
+		exit, first, p = nil, nil, redis
+		if version == 1 {
+			p = seed
 		}
 	}
 	switch p {

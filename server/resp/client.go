@@ -266,7 +266,7 @@ func (c *client) complete(ctx context.Context) {
 	c.front.config.Backend.Write(c.context(ctx), c.pending)
 	for i, call := range c.pending {
 		if call.Err != nil {
-			c.doubt = c.doubt || !errors.Is(call.Err, replica.ErrNotExecuted) && !errors.Is(call.Err, replica.ErrOutside)
+			c.doubt = c.doubt || errors.Is(call.Err, replica.ErrUncertain) || errors.Is(call.Err, replica.ErrForgotten)
 			c.w.error(explain(call.Err))
 		} else if problem := refusal(call.Result.Code); problem != "" {
 			c.w.error(problem)

@@ -6,7 +6,7 @@ type Exit struct {
 	Open func() bool
 	// Take passes the connection on, with what has been read of it and not answered, and returns when it has ended; or it is false, if
 	// nobody takes it, and nothing has happened. It calls sent when it needs rest no more. The version is that of RESP on which the client
-	// has agreed, 2 or 3; others pass 2.
+	// has agreed, 2 or 3; that of the seed protocol is 1.
 	Take func(rest []byte, sent func(), version int) bool
 }
 
@@ -19,6 +19,7 @@ func (e *Exit) Leave(c *Conn, version int) bool {
 	if c.Unread() > 0 {
 		return false
 	}
+	c.limits.drained(c) // as Pace would have said
 	sent := func() {
 		c.Discard(len(c.Bytes()))
 		c.Release()

@@ -169,7 +169,11 @@ func (c *client) leave(ctx context.Context) bool {
 	}
 	within, cancel := context.WithTimeout(ctx, c.front.config.RequestTimeout)
 	defer cancel()
-	return c.front.config.Backend.Await(within, c.last) == nil && c.exit.Leave(c.conn, 2)
+	if c.front.config.Backend.Await(within, c.last) != nil {
+		c.doubt = true // a number was told that is not known here to have taken effect
+		return false
+	}
+	return c.exit.Leave(c.conn, 1)
 }
 
 // execute carries out one request, or adds it to the writes that are pending.
@@ -242,7 +246,7 @@ func (c *client) complete(ctx context.Context) error {
 	c.pending, c.opcodes, c.pendingBytes = nil, nil, 0
 	for i, call := range pending {
 		answer := replyError()
-		c.doubt = c.doubt || call.Err != nil && !errors.Is(call.Err, replica.ErrNotExecuted) && !errors.Is(call.Err, replica.ErrOutside)
+		c.doubt = c.doubt || errors.Is(call.Err, replica.ErrUncertain) || errors.Is(call.Err, replica.ErrForgotten)
 		if call.Err == nil {
 			c.last = max(c.last, call.Seq)
 			answer = replyResult(codes[i]+1, shown(call.Seq))
