@@ -95,6 +95,8 @@ func (o *recovery) run(ctx context.Context, out io.Writer, where string, servers
 	case err == nil:
 		return fmt.Errorf("ZooKeeper has a view of chain %q: chain %v, epoch %d, head %s; `table-server recover --help` says what to do if that is an "+
 			"empty one, made since", o.chain, present.Chain, present.Epoch, present.Head().Address)
+	case errors.Is(err, coord.ErrInvalid):
+		return fmt.Errorf("ZooKeeper has a view of chain %q that cannot be read: delete it with zkCli, if nobody can mend it, and recover again: %w", o.chain, err)
 	case !errors.Is(err, coord.ErrMissing):
 		return fmt.Errorf("ZooKeeper at %s does not answer (is it the right address?), so nobody can tell whether it has a view of chain %q: %w", connect, o.chain, err)
 	}
