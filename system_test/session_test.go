@@ -30,7 +30,7 @@ func startSessionProxy(t *testing.T, zookeeper string) *sessionProxy {
 	s := new(sessionProxy)
 	// The answer to a request to connect: length, version, timeout, session, length of the password, password, read-only.
 	note := func(b []byte) {
-		if len(b) < 36 || binary.BigEndian.Uint32(b[16+4:]) != 16 {
+		if len(b) < 40 || binary.BigEndian.Uint32(b[16+4:]) != 16 {
 			return // not one, or that there is no such session any more
 		}
 		s.mu.Lock()
