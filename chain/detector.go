@@ -53,6 +53,7 @@ type sighting struct {
 	still   time.Duration // observed, when the version last changed or the record was first missing
 	at      Time          // the same moment by the clock
 	dropped Time          // when it was last given up as learner; zero for never
+	moved   bool          // it has been written since we saw it first, and since we registered: its server lived then
 	deleted bool          // we have asked for it to be deleted; a list that was asked for afterwards will tell
 }
 
@@ -179,6 +180,7 @@ func (r *Replica) coordList(in CoordList) {
 			d.seen[reg.MemberID] = s
 		} else if s.missing || s.Version != reg.Version {
 			s.missing, s.still, s.at = false, d.observed, r.now
+			s.moved = true
 		}
 		s.Registered = reg
 		s.deleted = s.deleted && d.listKnew.deletes != r.change.deletes

@@ -66,6 +66,9 @@ func (r *Replica) complete() bool {
 // newIncarnation makes us a member of nothing, until a view names what we are now.
 func (r *Replica) newIncarnation() {
 	r.self.Incarnation++
+	for _, s := range r.watch.seen {
+		s.moved = false
+	}
 	r.index, r.learning = -1, false
 	r.up = upstream{}
 	r.learn.abandon()
