@@ -99,7 +99,7 @@ func (p *process) transfer(r *chain.Ready) {
 		p.transfers = append(p.transfers, transfer{r.Start, p.table.Snapshot()})
 	}
 	if id := r.Read; id != 0 {
-		p.later(p.w.between(p.w.Turn), func() { p.readChunk(id) })
+		p.later(p.turnTime(), func() { p.readChunk(id) })
 	}
 }
 
@@ -108,7 +108,7 @@ func (p *process) readChunk(id uint64) {
 		if t.id != id {
 			continue
 		}
-		data, last, err := t.snap.Chunk(64 << p.w.rng.IntN(8))
+		data, last, err := t.snap.Chunk(64 << p.w.IntN(8))
 		if err != nil {
 			p.w.fail("%v: snapshot: %v", p, err)
 			return
@@ -154,7 +154,7 @@ func (p *process) restore(s chain.Snapshot) {
 		d.write(p, diskWrite{install: &image{base: r.base, chunks: r.chunks}, then: swap})
 		return
 	}
-	p.later(p.w.between(p.w.Turn), swap)
+	p.later(p.turnTime(), swap)
 }
 
 // ask takes a request to the coordinator. What a registration says must be on disk before.

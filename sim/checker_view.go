@@ -54,7 +54,7 @@ func (c *checker) continues(old, next chain.View, bad func(string)) {
 	}
 	for _, m := range old.Members {
 		p := c.processes[m.MemberID]
-		if next.Index(m.MemberID) < 0 && p != nil && !p.dead && p.id == m.MemberID && p.leased() {
+		if !c.w.Outside && next.Index(m.MemberID) < 0 && p != nil && !p.dead && p.id == m.MemberID && p.leased() {
 			bad("a removed member has a lease")
 			return
 		}

@@ -12,7 +12,8 @@ import (
 // client issues operations through one server at a time, several at once. There are two sorts: plain ones, which never
 // send a write again, and those with a session, which send it again, elsewhere if need be, until they know.
 type client struct {
-	w        *world
+	w *world
+	dice
 	id       int
 	sessions bool
 	dead     bool
@@ -51,9 +52,20 @@ func (c *client) String() string {
 
 // addClient begins a client.
 func (w *world) addClient() {
-	c := &client{w: w, id: len(w.clients) + 1, sessions: w.chance(0.4), known: make(map[string]chain.Seq)}
+	c := w.newClient()
+	if c.sessions = c.chance(0.4); w.dropped("client", c.id) {
+		c.dead = true
+		return
+	}
+	w.after(c.soon(w.Think), c.act)
+}
+
+// newClient is a client that does nothing of itself.
+func (w *world) newClient() *client {
+	c := &client{w: w, id: len(w.clients) + 1, known: make(map[string]chain.Seq)}
+	c.dice = newDice(w.Seed, diceClient, uint64(c.id))
 	w.clients = append(w.clients, c)
-	w.after(w.soon(w.Think), c.act)
+	return c
 }
 
 // die ends a client in the middle of what it does.
@@ -82,12 +94,12 @@ func (c *client) act() {
 	if c.dead {
 		return
 	}
-	w.after(w.soon(w.Think)+w.Timeout/1000, c.act)
+	w.after(c.soon(w.Think)+w.Timeout/1000, c.act)
 	if len(c.flight) >= w.Ops || !c.connected() {
 		return
 	}
-	if len(c.unproven) > 0 && (w.healed || w.chance(0.3)) {
-		c.begin(&op{kind: opVerify, target: c.unproven[w.rng.IntN(len(c.unproven))]})
+	if len(c.unproven) > 0 && (w.healed || c.chance(0.3)) {
+		c.begin(&op{kind: opVerify, target: c.unproven[c.IntN(len(c.unproven))]})
 		return
 	}
 	if w.healed {
@@ -111,7 +123,7 @@ func (c *client) connected() bool {
 	if len(up) == 0 {
 		return false
 	}
-	c.ch = up[c.w.rng.IntN(len(up))].connect(c)
+	c.ch = up[c.IntN(len(up))].connect(c)
 	if !c.sessions || c.stream == nil {
 		c.stream = &stream{retried: c.sessions}
 	}
@@ -130,8 +142,8 @@ func (c *client) begin(o *op) {
 	o.id = len(w.check.ops)
 	if !o.kind.reads() {
 		o.value = fmt.Sprintf("v%d.", o.id)
-		if w.chance(w.Big) {
-			o.value += strings.Repeat("x", w.rng.IntN(5000))
+		if c.chance(w.Big) {
+			o.value += strings.Repeat("x", c.IntN(5000))
 		}
 		o.encode()
 		if c.sessions {
@@ -192,7 +204,7 @@ func (c *client) reconnect() {
 		return
 	}
 	c.waiting = true
-	c.w.after(c.w.soon(c.w.Timeout/10), func() {
+	c.w.after(c.soon(c.w.Timeout/10), func() {
 		c.waiting = false
 		if !c.dead && c.ch == nil && !c.connected() {
 			c.reconnect()
@@ -253,7 +265,7 @@ func (c *client) heard(ch *channel, o *op, out outcome) {
 	case gotUnsent:
 		if !c.again(ch) {
 			c.end(o, opRefused)
-			if w.chance(0.7) {
+			if c.chance(0.7) {
 				ch.close()
 				c.drop()
 			}

@@ -59,7 +59,7 @@ func (c *coordinator) pick(seen int, stale float64) int {
 	for oldest < newest && c.states[oldest-c.dropped+1].at < c.w.now-c.w.CoordStaleAge {
 		oldest++
 	}
-	return oldest + c.w.rng.IntN(newest-oldest+1)
+	return oldest + c.w.IntN(newest-oldest+1)
 }
 
 // look chooses the state that a session's next read shows.
@@ -122,6 +122,9 @@ func (c *coordinator) ask(p *process, a chain.Ask) {
 		lost = w.chance(w.CoordLost / 2)
 	}
 	w.after(out, func() {
+		if p.srv.gone {
+			return // who was to have everything might have been taken out of the view
+		}
 		in := c.execute(p, sess, sent, a)
 		if lost {
 			w.stats.CoordUnknown++

@@ -28,16 +28,19 @@ type image struct {
 	chunks [][]byte
 }
 
-// diskWrite is one of: a cut behind truncate, entries, a new table; then runs when it is durable.
+// diskWrite is one of: a cut behind truncate, entries, a new table; then runs when it is durable. With it goes how much was applied when
+// it was queued: all of that is in the log as it is behind this write, which a log that is still to be cut must not claim.
 type diskWrite struct {
 	truncate *chain.Position
 	entries  []chain.Entry
 	install  *image
+	applied  chain.Seq
 	then     func()
 }
 
 // write queues a write. One fsync at a time covers all that is queued when it begins.
 func (d *disk) write(p *process, x diskWrite) {
+	x.applied = p.gate.Applied()
 	d.queue = append(d.queue, x)
 	if !d.syncing {
 		d.sync(p)
@@ -47,7 +50,7 @@ func (d *disk) write(p *process, x diskWrite) {
 func (d *disk) sync(p *process) {
 	d.syncing = true
 	n := len(d.queue)
-	p.later(p.w.between(p.w.Disk), func() {
+	p.later(p.w.between(p.w.Disk)+p.srv.lag, func() {
 		d.syncing = false
 		p.w.stats.Syncs++
 		done := d.queue[:n]
@@ -55,7 +58,6 @@ func (d *disk) sync(p *process) {
 		for _, x := range done {
 			d.apply(x)
 		}
-		d.committed = max(d.committed, min(p.gate.Applied(), d.last().Seq))
 		p.push(chain.Persisted{Position: d.last()})
 		for _, x := range done {
 			if x.then != nil {
@@ -80,6 +82,7 @@ func (d *disk) apply(x diskWrite) {
 		d.image, d.log, d.committed = *x.install, nil, x.install.base.Seq
 	}
 	d.log = append(d.log, x.entries...)
+	d.committed = max(d.committed, min(x.applied, d.last().Seq))
 }
 
 func (d *disk) last() chain.Position {
@@ -92,13 +95,13 @@ func (d *disk) last() chain.Position {
 // crash loses what was not synced, or not all of it: some prefix may have reached the disk.
 func (d *disk) crash(w *world) {
 	if n := len(d.queue); n > 0 && w.chance(0.5) {
-		keep := w.rng.IntN(n + 1)
+		keep := w.IntN(n + 1)
 		for _, x := range d.queue[:keep] {
 			d.apply(x)
 		}
 		if keep < n && len(d.queue[keep].entries) > 0 {
 			es := d.queue[keep].entries
-			d.apply(diskWrite{entries: es[:w.rng.IntN(len(es)+1)]})
+			d.apply(diskWrite{entries: es[:w.IntN(len(es)+1)]})
 		}
 	}
 	d.queue, d.syncing = nil, false

@@ -15,43 +15,101 @@ type faults struct {
 
 // begin starts every kind that is switched on.
 func (f *faults) begin() {
-	w := f.w
-	f.every(w.Crash, f.crash)
-	f.every(w.Pause, f.pause)
-	f.every(w.Break, f.breakConn)
-	f.every(w.Block, f.block)
-	f.every(w.Partition, f.partition)
-	f.every(w.Outage, f.outage)
-	f.every(w.CoordCut, f.cut)
-	f.every(w.Expire, f.expire)
-	f.every(w.Freeze, f.freeze)
-	f.every(w.Leave, f.leave)
-	f.every(w.ClientDeath, f.clientDeath)
-	f.every(w.Massacre, f.massacre)
-	f.every(w.Hunt, f.hunt)
+	for kind, mean := range f.w.Means {
+		if mean > 0 {
+			f.every(Fault(kind), newDice(f.w.Seed, diceTimes, uint64(kind)), 1)
+		}
+	}
 }
 
-// every repeats a fault until the run is healed.
-func (f *faults) every(mean time.Duration, happen func()) {
-	if mean == 0 {
-		return
-	}
-	f.w.after(f.w.soon(mean), func() {
+// every repeats a fault until the run is healed; this is the n-th time. Each time has dice of its own, so that the run is much the same
+// without one of them.
+func (f *faults) every(kind Fault, times dice, n int) {
+	f.w.after(times.soon(f.w.Means[kind]), func() {
 		if f.w.healed {
 			return
 		}
-		happen()
-		f.every(mean, happen)
+		if !f.w.dropped(kind.String(), n) {
+			if f.w.story.on {
+				f.w.tell("-- %v#%d", kind, n)
+			}
+			if f.happen(kind, newDice(f.w.Seed, diceFault, uint64(kind), uint64(n))) {
+				f.w.stats.Faults[kind]++
+			}
+		}
+		f.every(kind, times, n+1)
 	})
 }
 
+// happen lets a fault happen, or says that there is nobody to whom it could.
+func (f *faults) happen(kind Fault, d dice) bool {
+	w := f.w
+	switch kind {
+	case Massacre:
+		f.massacre(d)
+		return true
+	case Hunt:
+		f.hunting = 1 + d.IntN(2)
+		return f.killHead(w.coord.now().view.View)
+	case Break:
+		return w.net.breakSome(d)
+	case Swizzle:
+		f.swizzle(d)
+		return true
+	case Partition:
+		f.partition(d)
+		return true
+	case Outage:
+		f.outage(d.soon(w.Blocked))
+		return true
+	case ClientDeath:
+		return f.clientDeath(d)
+	}
+	p := f.someone(d)
+	if p == nil {
+		return false
+	}
+	switch kind {
+	case Crash, Leave:
+		if f.spared(p) {
+			return false
+		}
+		if kind == Crash {
+			p.srv.crash()
+			f.revive(p.srv, d.soon(w.Down))
+		} else {
+			p.leave()
+			f.revive(p.srv, d.soon(w.Down)+12*time.Second)
+		}
+	case Pause:
+		p.pause(d.soon(w.Paused))
+	case Suspend:
+		f.suspend(p, d.soon(w.Paused))
+	case Slow:
+		f.slow(p.srv, d.soon(w.Timeout/4), d.soon(w.Blocked))
+	case CoordCut:
+		f.cutOff(p.srv, d.soon(w.Blocked))
+	case Expire:
+		w.coord.expire(p)
+	case Freeze:
+		w.coord.freeze(p, d.soon(w.Blocked))
+	case Cut, OneWay, Clog:
+		q := f.someone(d)
+		if q == nil || q == p {
+			return false
+		}
+		f.between(kind, p.srv, q.srv, d.soon(w.Blocked))
+	}
+	return true
+}
+
 // someone is a random living process, or nil.
-func (f *faults) someone() *process {
+func (f *faults) someone(d dice) *process {
 	up := f.w.up()
 	if len(up) == 0 {
 		return nil
 	}
-	return up[f.w.rng.IntN(len(up))]
+	return up[d.IntN(len(up))]
 }
 
 // spared tells whether p must not die alone: it is the last living member of the newest view, and nothing would be
@@ -65,14 +123,6 @@ func (f *faults) spared(p *process) bool {
 	return p.srv.disk == nil
 }
 
-func (f *faults) crash() {
-	if p := f.someone(); p != nil && !f.spared(p) {
-		f.w.stats.Crashes++
-		p.srv.crash()
-		f.revive(p.srv, f.w.soon(f.w.Down))
-	}
-}
-
 // revive starts a server again after d.
 func (f *faults) revive(s *server, d time.Duration) {
 	f.w.after(d, func() {
@@ -83,24 +133,16 @@ func (f *faults) revive(s *server, d time.Duration) {
 }
 
 // massacre kills everybody at about the same time.
-func (f *faults) massacre() {
-	f.w.stats.Massacres++
+func (f *faults) massacre(d dice) {
 	for _, p := range f.w.up() {
-		srv := p.srv
-		f.w.after(f.w.soon(f.w.Timeout/4), func() {
+		srv, back := p.srv, d.soon(f.w.Down)
+		f.w.after(d.soon(f.w.Timeout/4), func() {
 			if !f.w.healed {
 				srv.crash()
-				f.revive(srv, f.w.soon(f.w.Down))
+				f.revive(srv, back)
 			}
 		})
 	}
-}
-
-// hunt kills the head, and one or two of its heirs in the middle of taking over.
-func (f *faults) hunt() {
-	f.w.stats.Hunts++
-	f.hunting = 1 + f.w.rng.IntN(2)
-	f.killHead(f.w.coord.now().view.View)
 }
 
 // viewChanged lets a hunt go on.
@@ -112,84 +154,112 @@ func (f *faults) viewChanged(v chain.View) {
 	f.w.after(f.w.soon(2*f.w.Coord.Max+4*f.w.Delay.Max), func() { f.killHead(v) })
 }
 
-func (f *faults) killHead(v chain.View) {
+func (f *faults) killHead(v chain.View) bool {
 	p := f.w.check.processes[v.Head().MemberID]
 	if p == nil || p.dead || f.w.healed || f.spared(p) {
 		f.hunting = 0
-		return
+		return false
 	}
 	p.srv.crash()
 	f.revive(p.srv, f.w.soon(f.w.Down))
+	return true
 }
 
-func (f *faults) pause() {
-	if p := f.someone(); p != nil {
-		f.w.stats.Pauses++
-		p.pause(f.w.soon(f.w.Paused))
+// between lets something be wrong between two servers for some time.
+func (f *faults) between(kind Fault, a, b *server, lasts time.Duration) {
+	if f.w.story.on {
+		f.w.tell("%v from %s to %s for %v", kind, a.address, b.address, lasts)
 	}
-}
-
-func (f *faults) breakConn() { f.w.net.breakSome() }
-
-// block stops one direction between two servers, or both.
-func (f *faults) block() {
-	a, b := f.someone(), f.someone()
-	if a == nil || a == b {
+	if kind == Clog {
+		f.w.net.clog(a, b, lasts)
 		return
 	}
-	f.w.stats.Blocks++
-	d := f.w.soon(f.w.Blocked)
-	if f.w.story.on {
-		f.w.tell("nothing passes from %v to %v for %v", a, b, d)
-	}
-	f.w.net.block(a.srv, b.srv, d)
-	if f.w.chance(0.4) {
-		f.w.net.block(b.srv, a.srv, d)
+	f.w.net.block(a, b, lasts)
+	if kind == Cut {
+		f.w.net.block(b, a, lasts)
 	}
 }
 
-// partition splits the servers in two; the coordinator is with one side, or both.
-func (f *faults) partition() {
+// swizzle clogs all that some servers send, one server after the other, and frees them in an order of its own.
+func (f *faults) swizzle(d dice) {
 	w := f.w
-	w.stats.Partitions++
-	d := w.soon(w.Blocked)
-	side := make([]bool, len(w.servers))
-	for i := range side {
-		side[i] = w.chance(0.5)
+	for _, a := range w.servers {
+		if d.chance(0.5) {
+			continue
+		}
+		begin, lasts := d.soon(w.Blocked/2), d.soon(w.Blocked)
+		w.after(begin, func() {
+			if w.healed {
+				return
+			}
+			for _, b := range w.servers {
+				f.between(Clog, a, b, lasts)
+			}
+		})
 	}
-	oneWay, cut := w.chance(0.2), w.chance(0.5)
+}
+
+// shapes are the ways in which a partition splits servers that stand in a random order. They tell whether what i sends reaches j.
+var shapes = []struct {
+	name    string
+	reaches func(i, j, n int) bool
+}{
+	{"halves", func(i, j, n int) bool { return (i < (n+1)/2) == (j < (n+1)/2) }},
+	{"one alone", func(i, j, n int) bool { return i != 0 && j != 0 }},
+	{"one is not heard", func(i, _, _ int) bool { return i != 0 }},
+	{"one does not hear", func(_, j, _ int) bool { return j != 0 }},
+	{"halves, one way", func(i, j, n int) bool { return i < (n+1)/2 || j >= (n+1)/2 }},
+	{"a bridge", func(i, j, n int) bool { return i == 0 || j == 0 || (i <= n/2) == (j <= n/2) }},
+	{"a ring", func(i, j, n int) bool { return (i-j+n)%n <= 1 || (j-i+n)%n <= 1 }},
+	{"nobody", func(_, _, _ int) bool { return false }},
+}
+
+// partition splits the servers; some of them may be cut off from the coordinator, too.
+func (f *faults) partition(d dice) {
+	w := f.w
+	lasts := d.soon(w.Blocked)
+	shape := shapes[d.IntN(len(shapes))]
+	order := d.Perm(len(w.servers))
+	cut := d.chance(0.5)
 	if w.story.on {
-		w.tell("partition for %v: %v, one way=%t, coordinator cut=%t", d, side, oneWay, cut)
+		w.tell("partition for %v: %s, in the order %v, coordinator cut=%t", lasts, shape.name, order, cut)
 	}
-	for i, a := range w.servers {
-		for j, b := range w.servers {
-			if side[i] && !side[j] {
-				w.net.block(a, b, d)
-				if !oneWay {
-					w.net.block(b, a, d)
-				}
+	for i, a := range order {
+		for j, b := range order {
+			if i != j && !shape.reaches(i, j, len(order)) {
+				w.net.block(w.servers[a], w.servers[b], lasts)
 			}
 		}
-		if cut && side[i] {
-			f.cutOff(a, d)
+		if cut && i < (len(order)+1)/2 {
+			f.cutOff(w.servers[a], lasts)
 		}
 	}
 }
 
-func (f *faults) outage() {
-	f.w.stats.Outages++
-	d := f.w.soon(f.w.Blocked)
+func (f *faults) outage(lasts time.Duration) {
 	if f.w.story.on {
-		f.w.tell("the coordinator is down for %v", d)
+		f.w.tell("the coordinator is down for %v", lasts)
 	}
-	f.w.coord.outage(d)
+	f.w.coord.outage(lasts)
 }
 
-func (f *faults) cut() {
-	if p := f.someone(); p != nil {
-		f.w.stats.Cuts++
-		f.cutOff(p.srv, f.w.soon(f.w.Blocked))
+// suspend stops a machine: its process, and everything to and from it.
+func (f *faults) suspend(p *process, lasts time.Duration) {
+	p.pause(lasts)
+	f.cutOff(p.srv, lasts)
+	for _, s := range f.w.servers {
+		f.w.net.block(p.srv, s, lasts)
+		f.w.net.block(s, p.srv, lasts)
 	}
+}
+
+// slow makes a server take up to lag for each thing it does.
+func (f *faults) slow(s *server, lag, lasts time.Duration) {
+	if f.w.story.on {
+		f.w.tell("%s is slow for %v: up to %v a turn", s.address, lasts, lag)
+	}
+	s.lag = lag
+	f.w.after(lasts, func() { s.lag = 0 })
 }
 
 func (f *faults) cutOff(s *server, d time.Duration) {
@@ -200,40 +270,18 @@ func (f *faults) cutOff(s *server, d time.Duration) {
 	f.w.after(d, func() { s.cut = false })
 }
 
-// expire ends the coordinator session of a living server.
-func (f *faults) expire() {
-	if p := f.someone(); p != nil {
-		f.w.stats.Expiries++
-		f.w.coord.expire(p)
+func (f *faults) clientDeath(d dice) bool {
+	c := f.w.clients[d.IntN(len(f.w.clients))]
+	if c.dead {
+		return false
 	}
+	c.die()
+	f.w.addClient()
+	return true
 }
 
-// freeze lets a server be shown old states of the coordinator only.
-func (f *faults) freeze() {
-	if p := f.someone(); p != nil {
-		f.w.stats.Freezes++
-		f.w.coord.freeze(p, f.w.soon(f.w.Blocked))
-	}
-}
-
-// leave asks a server to take itself out.
-func (f *faults) leave() {
-	if p := f.someone(); p != nil && !f.spared(p) {
-		p.leave()
-		f.revive(p.srv, f.w.soon(f.w.Down)+12*time.Second)
-	}
-}
-
-func (f *faults) clientDeath() {
-	c := f.w.clients[f.w.rng.IntN(len(f.w.clients))]
-	if !c.dead {
-		f.w.stats.ClientDeaths++
-		c.die()
-		f.w.addClient()
-	}
-}
-
-// heal ends all faults and brings back who is needed: from now on everything must come to rest.
+// heal ends all faults: from now on everything must come to rest. In some runs it heals only a core of the servers, and kills the
+// others for good (TigerBeetle's simulator asks the same).
 func (f *faults) heal() {
 	w := f.w
 	w.healed = true
@@ -241,19 +289,46 @@ func (f *faults) heal() {
 	w.net.heal()
 	w.Coord.Rare, w.Delay.Rare, w.Disk.Rare = 0, 0, 0
 	w.Patience = max(w.Patience, 20*w.Timeout) // else several slow reads in a row might never end
+	if w.story.on {
+		w.tell("everything is healed")
+	}
 	everybody := w.chance(0.5)
+	if w.chance(w.Core) {
+		everybody = false
+		f.chooseCore()
+	}
 	for _, s := range w.servers {
-		s.cut = false
+		s.cut, s.lag = false, 0
 		if s.proc != nil {
 			s.proc.resume()
 		}
 	}
-	if w.story.on {
-		w.tell("everything is healed")
-	}
 	for _, s := range w.servers {
-		if s.proc == nil && (everybody || s.disk != nil || len(w.up()) == 0) {
+		if s.proc == nil && !s.gone && (everybody || s.disk != nil || len(w.up()) == 0) {
 			s.start()
+		}
+	}
+}
+
+// chooseCore kills all servers for good but some, among whom one is that has everything: a living member of the newest view, or
+// one whose disk holds the chain.
+func (f *faults) chooseCore() {
+	w := f.w
+	var able []*server
+	for _, m := range w.coord.now().view.Members {
+		if p := w.check.processes[m.MemberID]; p != nil && !p.leaving && (!p.dead || m.Durable) {
+			able = append(able, p.srv)
+		}
+	}
+	if len(able) == 0 {
+		return
+	}
+	stays := able[w.IntN(len(able))]
+	w.stats.Cores++
+	for _, s := range w.servers {
+		if s != stays && w.chance(0.5) {
+			s.gone = true
+			s.crash()
 		}
 	}
 }
@@ -276,7 +351,7 @@ func (f *faults) rescue() {
 	}
 	f.brought = v.Epoch
 	for _, m := range v.Members {
-		if srv := w.serverAt(m.Address); m.Durable && srv.proc == nil {
+		if srv := w.serverAt(m.Address); m.Durable && srv.proc == nil && !srv.gone {
 			srv.start()
 		}
 	}

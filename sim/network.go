@@ -11,6 +11,7 @@ import (
 type network struct {
 	w       *world
 	blocked [][]int // blocked[from][to] counts the reasons why nothing passes between two places
+	clogged [][]int // and these those why it passes later
 	conns   []*conn
 }
 
@@ -33,6 +34,7 @@ type conn struct {
 	link     *link
 	queue    []flying // on their way, in order
 	last     time.Duration
+	waits    bool // until it is not clogged any more
 	stuck    bool // something could not pass; the connection breaks if that lasts
 	broken   bool
 }
@@ -45,10 +47,12 @@ type flying struct {
 
 // grow makes room for one more place.
 func (n *network) grow() {
-	for i := range n.blocked {
-		n.blocked[i] = append(n.blocked[i], 0)
+	for _, m := range []*[][]int{&n.blocked, &n.clogged} {
+		for i := range *m {
+			(*m)[i] = append((*m)[i], 0)
+		}
+		*m = append(*m, make([]int, len(*m)+1))
 	}
-	n.blocked = append(n.blocked, make([]int, len(n.blocked)+1))
 }
 
 func (n *network) passes(from, to *server) bool { return n.blocked[from.index][to.index] == 0 }
@@ -70,12 +74,40 @@ func (n *network) unblock(from, to *server) {
 	n.resume()
 }
 
-// heal lifts every block.
+// clog holds everything back that one place sends to another, until d has passed. Connections stay.
+func (n *network) clog(from, to *server, d time.Duration) {
+	if from == to {
+		return
+	}
+	n.clogged[from.index][to.index]++
+	n.w.after(d, func() {
+		if c := &n.clogged[from.index][to.index]; *c > 0 {
+			*c--
+			n.free()
+		}
+	})
+}
+
+// heal lifts every block and clog.
 func (n *network) heal() {
 	for i := range n.blocked {
 		clear(n.blocked[i])
+		clear(n.clogged[i])
 	}
 	n.resume()
+	n.free()
+}
+
+// free lets go on what was clogged.
+func (n *network) free() {
+	for _, c := range n.conns {
+		if c.waits && n.clogged[c.from.srv.index][c.to.srv.index] == 0 {
+			c.waits = false
+			for range c.queue {
+				n.w.after(n.w.between(n.w.Delay), c.deliver)
+			}
+		}
+	}
 }
 
 // resume lets messages go on that were held back.
@@ -144,6 +176,10 @@ func (c *conn) deliver() {
 		c.stall()
 		return
 	}
+	if n.clogged[c.from.srv.index][c.to.srv.index] > 0 {
+		c.waits = true
+		return
+	}
 	if !n.passes(c.to.srv, c.from.srv) {
 		c.stall() // it arrives, but nothing comes back that would say so
 	}
@@ -181,7 +217,7 @@ func (n *network) breakConn(c *conn, d time.Duration) {
 		w.tell("%v -> %v: connection breaks, %d in flight", c.from, c.to, len(c.queue))
 	}
 	if keep := len(c.queue); keep > 0 && w.chance(w.Linger) && n.passes(c.from.srv, c.to.srv) {
-		keep = 1 + w.rng.IntN(keep)
+		keep = 1 + w.IntN(keep)
 		var at time.Duration
 		for _, f := range c.queue[:keep] {
 			at = max(at, f.at-w.now+w.soon(w.Timeout/2))
@@ -219,9 +255,9 @@ func (n *network) died(p *process) {
 }
 
 // breakSome ends a random connection: often one to the learner, who has the most to lose.
-func (n *network) breakSome() {
+func (n *network) breakSome(d dice) bool {
 	conns := n.conns
-	if n.w.chance(0.4) {
+	if d.chance(0.4) {
 		learner := n.w.coord.now().view.Learner.MemberID
 		conns = nil
 		for _, c := range n.conns {
@@ -230,9 +266,11 @@ func (n *network) breakSome() {
 			}
 		}
 	}
-	if len(conns) > 0 {
-		n.breakConn(conns[n.w.rng.IntN(len(conns))], n.w.between(n.w.Delay))
+	if len(conns) == 0 {
+		return false
 	}
+	n.breakConn(conns[d.IntN(len(conns))], d.between(n.w.Delay))
+	return true
 }
 
 // remove takes x out of s and keeps the order.

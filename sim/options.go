@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,7 +16,7 @@ type Range struct{ Min, Max, Rare time.Duration }
 // a kind is zero where that kind is switched off.
 type Options struct {
 	Seed    uint64
-	Servers int           // at the start, 1 to 5
+	Servers int           // at the start, 1 to 7
 	Joiners int           // servers that come later
 	Clients int           // at once; a client that dies is followed by another
 	Ops     int           // that each client has in flight at most
@@ -55,15 +56,21 @@ type Options struct {
 	SyncStale     float64 // even those that ask for the newest
 	WatchLost     float64
 
-	// Faults, mean times between two.
-	Crash, Pause, Break, Block, Partition, Outage, CoordCut, Expire, Freeze, Leave, ClientDeath, Massacre, Hunt time.Duration
-
+	Means   Means
 	Down    time.Duration // how long a server stays down, on average
-	Paused  time.Duration // how long a pause lasts
-	Blocked time.Duration // how long a block, partition, cut or outage lasts
+	Paused  time.Duration // how long a pause or suspension lasts
+	Blocked time.Duration // how long a cut, clog, partition or outage lasts, or a server is slow
+	Core    float64       // chance that at the end only some servers are healed, and all others are dead
+
+	// Drop is what is left out of the run: a kind of fault, or its n-th ("crash", "crash#3"), the n-th client ("client#2"), or
+	// one of the options above ("Linger"), which is then zero.
+	Drop []string
+	// Outside has only those checks count that need no look into the code under test: its invariants are not asked for, and
+	// a panic is a crash.
+	Outside bool
 }
 
-// Draw makes the options of a seed: a swarm, each fault on in about half of the runs.
+// Draw makes the options of a seed: a swarm, each fault on in some of the runs.
 func Draw(seed uint64) Options {
 	rng := rand.New(rand.NewPCG(seed, 0x0b710115))
 	between := func(lo, hi time.Duration) time.Duration { return lo + time.Duration(rng.Int64N(int64(hi-lo)+1)) }
@@ -73,7 +80,7 @@ func Draw(seed uint64) Options {
 	t := pick(200*time.Millisecond, 500*time.Millisecond, time.Second, time.Second, 3*time.Second)
 	o := Options{
 		Seed:    seed,
-		Servers: 1 + rng.IntN(5),
+		Servers: []int{1, 2, 2, 3, 3, 3, 4, 5, 6, 7}[rng.IntN(10)],
 		Joiners: rng.IntN(4),
 		Clients: 1 + rng.IntN(5),
 		Ops:     1 + rng.IntN(4),
@@ -130,11 +137,12 @@ func Draw(seed uint64) Options {
 	if chance(0.5) {
 		o.WatchLost = rng.Float64()
 	}
-	for _, f := range o.faults() {
-		if chance(f.odds) {
-			*f.mean = between(o.Length/12, o.Length)
+	for f, kind := range kinds {
+		if chance(kind.odds) {
+			o.Means[f] = between(o.Length/12, o.Length)
 		}
 	}
+	o.Core = []float64{0, 0.5, 1}[rng.IntN(3)]
 	if chance(0.3) {
 		o.Trail = 1 << rng.IntN(15)
 	}
@@ -148,29 +156,16 @@ func Draw(seed uint64) Options {
 	return o
 }
 
-// fault names one kind of fault and its mean time.
-type fault struct {
-	name string
-	odds float64
-	mean *time.Duration
-}
-
-func (o *Options) faults() []fault {
-	return []fault{
-		{"crash", 0.6, &o.Crash},
-		{"pause", 0.5, &o.Pause},
-		{"break", 0.5, &o.Break},
-		{"block", 0.4, &o.Block},
-		{"partition", 0.3, &o.Partition},
-		{"outage", 0.3, &o.Outage},
-		{"coordinator cut", 0.4, &o.CoordCut},
-		{"expiry", 0.4, &o.Expire},
-		{"freeze", 0.3, &o.Freeze},
-		{"leave", 0.3, &o.Leave},
-		{"client death", 0.3, &o.ClientDeath},
-		{"massacre", 0.15, &o.Massacre},
-		{"hunt", 0.3, &o.Hunt},
+// Without is the same options with some more left out.
+func (o Options) Without(drop ...string) Options {
+	o.Drop = append(slices.Clone(o.Drop), drop...)
+	v := reflect.ValueOf(&o).Elem()
+	for _, name := range drop {
+		if f := v.FieldByName(name); f.IsValid() {
+			f.SetZero()
+		}
 	}
+	return o
 }
 
 // String is the options that are not zero, by name.

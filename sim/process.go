@@ -113,10 +113,10 @@ func (p *process) resume() {
 	held := p.held
 	p.held = nil
 	if p.w.chance(0.5) {
-		p.w.rng.Shuffle(len(held), func(i, j int) { held[i], held[j] = held[j], held[i] })
+		p.w.Shuffle(len(held), func(i, j int) { held[i], held[j] = held[j], held[i] })
 	}
 	for _, run := range held {
-		p.later(p.w.between(p.w.Turn), run)
+		p.later(p.turnTime(), run)
 	}
 }
 
@@ -126,7 +126,6 @@ func (p *process) leave() {
 		return
 	}
 	p.leaving = true
-	p.w.stats.Leaves++
 	if p.w.story.on {
 		p.w.tell("%v is told to leave", p)
 	}
@@ -150,7 +149,7 @@ func (p *process) pushWork(x work) {
 	p.inbox = append(p.inbox, x)
 	if !p.turning {
 		p.turning = true
-		p.later(p.w.between(p.w.Turn), p.turn)
+		p.later(p.turnTime(), p.turn)
 	}
 }
 
@@ -169,7 +168,7 @@ func (p *process) deliver(env chain.Envelope, from *process) {
 // turn is one turn of the loop: it takes inputs and carries out what follows.
 func (p *process) turn() {
 	p.turning = false
-	n := 1 + p.w.rng.IntN(p.w.Batch)
+	n := 1 + p.w.IntN(p.w.Batch)
 	for n > 0 && len(p.inbox) > 0 && !p.dead {
 		x := p.inbox[0]
 		p.inbox = p.inbox[1:]
@@ -181,8 +180,17 @@ func (p *process) turn() {
 	p.settle()
 	if len(p.inbox) > 0 && !p.turning && !p.dead {
 		p.turning = true
-		p.later(p.w.between(p.w.Turn), p.turn)
+		p.later(p.turnTime(), p.turn)
 	}
+}
+
+// turnTime is how long it takes until the loop, or another goroutine, gets to what is there to do.
+func (p *process) turnTime() time.Duration {
+	d := p.w.between(p.w.Turn)
+	if p.srv.lag > 0 {
+		d += time.Duration(p.w.Int64N(int64(p.srv.lag)))
+	}
+	return d
 }
 
 // step gives the replica one input, and looks at it afterwards.
@@ -194,14 +202,24 @@ func (p *process) step(in chain.Input) {
 	w.steps++
 	defer p.caught("step", in)
 	p.replica.Step(p.clock(), in)
+	if w.Outside {
+		return
+	}
 	if err := p.replica.Check(); err != nil {
 		w.fail("%v: after %T: %v", p, in, err)
 	}
 }
 
-// caught turns a panic of the code under test into a failure.
+// caught turns a panic of the code under test into a failure. From outside it is a crash.
 func (p *process) caught(where string, in any) {
-	if e := recover(); e != nil {
+	e := recover()
+	switch {
+	case e == nil:
+	case p.w.Outside:
+		p.w.stats.Panics++
+		p.srv.crash()
+		p.w.faults.revive(p.srv, p.w.soon(p.w.Down))
+	default:
 		p.w.fail("%v: %s %T: panic: %v\n%s", p, where, in, e, stack())
 	}
 }
@@ -253,7 +271,7 @@ func (p *process) wake() {
 	for _, x := range waits {
 		switch {
 		case x.seq <= applied:
-			p.later(p.w.between(p.w.Turn), x.run)
+			p.later(p.turnTime(), x.run)
 		case p.view.Index(p.id) < 0:
 			x.call.finish(outcome{kind: gotUnsent})
 		default:

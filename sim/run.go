@@ -9,16 +9,6 @@ import (
 	"github.com/chaintable/chaintable/chain"
 )
 
-// Stats is what happened in one or more runs.
-type Stats struct {
-	Runs, Steps, Messages, Lost, Syncs, Commits, Views, Snapshots, Restarts uint64
-	Ops, Writes, Reads, Barriers, Verifies, Retries                         uint64
-	Starts, Crashes, Massacres, Hunts, Pauses, Breaks, Blocks, Partitions   uint64
-	Outages, Cuts, Expiries, Freezes, CoordLost, CoordLate, CoordUnknown    uint64
-	Leaves, Left, Halts, ClientDeaths                                       uint64
-	Virtual                                                                 time.Duration
-}
-
 // Outcome is how a run went.
 type Outcome struct {
 	Stats
@@ -52,7 +42,7 @@ func (w *world) run() Outcome {
 	}
 	for range w.Joiners {
 		s := w.addServer()
-		w.after(time.Duration(w.rng.Int64N(int64(w.Length))), func() {
+		w.after(time.Duration(w.Int64N(int64(w.Length))), func() {
 			if !w.healed {
 				s.start()
 			}
@@ -76,7 +66,7 @@ func (w *world) run() Outcome {
 			t.snap.Close()
 		}
 	}
-	return Outcome{Stats: w.stats, Hash: w.story.hash, Err: w.failure, Story: w.story.String()}
+	return Outcome{Stats: w.stats, Hash: uint64(w.story.hash), Err: w.failure, Story: w.story.String()}
 }
 
 // restBound is how long a healed cluster may take: evicted servers wait 10 s, and so may each learner.

@@ -232,7 +232,7 @@ func (p *process) answered(a chain.Answer) {
 	case chain.AnswerRead:
 		p.w.stats.Barriers++
 		delete(p.calls, c.id)
-		p.later(p.w.between(p.w.Turn), func() { p.value(c, true) })
+		p.later(p.turnTime(), func() { p.value(c, true) })
 	case chain.AnswerUnsent, chain.AnswerMemory, chain.AnswerSession, chain.AnswerOutside:
 		c.finish(outcome{kind: gotUnsent})
 	case chain.AnswerUncertain:
@@ -266,7 +266,7 @@ func (p *process) read(c *call, barrier bool) {
 	if o.kind == opGet {
 		note = p.gate.Key(table.Hash([]byte(o.keys[0])))
 	}
-	p.later(p.w.between(p.w.Turn), func() {
+	p.later(p.turnTime(), func() {
 		p.await(note, c, func() {
 			if !c.done {
 				p.value(c, false)

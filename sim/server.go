@@ -20,6 +20,8 @@ type server struct {
 	rate    float64       // of its clock
 	proc    *process      // nil while it is down
 	cut     bool          // from the coordinator
+	lag     time.Duration // that each turn takes more, at most
+	gone    bool          // for good
 }
 
 // addServer makes a place. Nothing runs there yet.
@@ -27,8 +29,8 @@ func (w *world) addServer() *server {
 	i := len(w.servers)
 	s := &server{
 		w: w, index: i, address: fmt.Sprintf("10.0.0.%d:7001", i+1),
-		offset: time.Duration(w.rng.Int64N(int64(1000 * time.Hour))),
-		rate:   1 + w.Drift*(2*w.rng.Float64()-1),
+		offset: time.Duration(w.Int64N(int64(1000 * time.Hour))),
+		rate:   1 + w.Drift*(2*w.Float64()-1),
 	}
 	if w.chance(0.7) {
 		s.boot = fmt.Sprintf("boot-%d", i)
@@ -42,7 +44,7 @@ func (w *world) addServer() *server {
 	return s
 }
 
-func (w *world) newNode() chain.NodeID { return chain.NodeID(w.rng.Uint64() | 1) }
+func (w *world) newNode() chain.NodeID { return chain.NodeID(w.Uint64() | 1) }
 
 // start begins a new process here: a recovered one where there is a disk, else one that knows nothing.
 func (s *server) start() {
@@ -57,7 +59,7 @@ func (s *server) start() {
 		Self:           chain.Member{MemberID: p.id, Address: s.address, Durable: s.disk != nil},
 		Boot:           s.boot,
 		SessionTimeout: w.Timeout,
-		NewChain:       chain.ID(w.rng.Uint64() | 1),
+		NewChain:       chain.ID(w.Uint64() | 1),
 		Target:         w.Target,
 		NoLeases:       w.NoLeases,
 		RetainedLog:    w.Retain,

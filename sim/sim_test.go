@@ -2,9 +2,7 @@ package sim
 
 import (
 	"flag"
-	"fmt"
 	"os"
-	"reflect"
 	"runtime/debug"
 	"testing"
 	"time"
@@ -28,7 +26,7 @@ func TestSimulation(t *testing.T) {
 	for s := from; time.Since(began) < *simTime; s++ {
 		o := Draw(s)
 		out := Run(o, false)
-		total.add(out.Stats)
+		total.Add(out.Stats)
 		if out.Err != nil {
 			t.Fatal(Explain(o, out.Err))
 		}
@@ -60,32 +58,6 @@ func TestSame(t *testing.T) {
 	}
 }
 
-// add sums up runs.
-func (s *Stats) add(o Stats) {
-	to, from := reflect.ValueOf(s).Elem(), reflect.ValueOf(o)
-	for i := range to.NumField() {
-		if to.Field(i).CanUint() {
-			to.Field(i).SetUint(to.Field(i).Uint() + from.Field(i).Uint())
-		} else {
-			to.Field(i).SetInt(to.Field(i).Int() + from.Field(i).Int())
-		}
-	}
-}
-
-// String is every count with its name, and the mean for one run.
-func (s Stats) String() string {
-	v, text := reflect.ValueOf(s), ""
-	for i := range v.NumField() {
-		f := v.Field(i)
-		if f.CanUint() {
-			text += fmt.Sprintf("  %-12s %10d %9.1f\n", v.Type().Field(i).Name, f.Uint(), float64(f.Uint())/float64(max(s.Runs, 1)))
-		} else {
-			text += fmt.Sprintf("  %-12s %v\n", v.Type().Field(i).Name, time.Duration(f.Int()).Round(time.Second))
-		}
-	}
-	return text
-}
-
 var (
 	many  = flag.Int("many", 0, "how many seeds TestMany runs, from -seed on")
 	first = flag.Bool("first", false, "TestMany ends with the first failure")
@@ -100,7 +72,7 @@ func TestMany(t *testing.T) {
 	began := time.Now()
 	for s := *seed; s < *seed+uint64(*many); s++ {
 		out := Run(Draw(s), false)
-		total.add(out.Stats)
+		total.Add(out.Stats)
 		if out.Err != nil {
 			t.Errorf("seed %d: %.300v", s, out.Err)
 			if *first {

@@ -17,7 +17,7 @@ type story struct {
 	on    bool
 	lines []string // a ring
 	count int
-	hash  uint64
+	hash
 }
 
 // add is one line: what happened when.
@@ -32,16 +32,6 @@ func (s *story) add(at time.Duration, format string, args ...any) {
 		s.lines[s.count%storyLines] = line
 	}
 	s.count++
-}
-
-// mix takes numbers into the hash of the run (FNV-1a over words).
-func (s *story) mix(numbers ...uint64) {
-	if s.hash == 0 {
-		s.hash = 14695981039346656037
-	}
-	for _, n := range numbers {
-		s.hash = (s.hash ^ n) * 1099511628211
-	}
 }
 
 // String is the last lines, oldest first.

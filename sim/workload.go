@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/chaintable/chaintable/chain"
 	"github.com/chaintable/chaintable/table"
 )
 
@@ -12,12 +11,12 @@ import (
 func (c *client) invent() *op {
 	w := c.w
 	o := &op{keys: []string{c.key()}}
-	switch x := w.rng.Float64(); {
+	switch x := c.Float64(); {
 	case x < 0.40:
 		o.kind = opGet
 	case x < 0.46:
 		o.kind = opMany
-		for range w.rng.IntN(4) {
+		for range c.IntN(4) {
 			o.keys = append(o.keys, c.key())
 		}
 	case x < 0.49:
@@ -26,7 +25,7 @@ func (c *client) invent() *op {
 		o.kind = opPut
 	case x < 0.78:
 		o.kind = opPut
-		o.cond = table.Condition(1 + w.rng.IntN(3))
+		o.cond = table.Condition(1 + c.IntN(3))
 		if o.cond == table.IfVersion {
 			o.version = c.known[o.keys[0]]
 		}
@@ -35,13 +34,13 @@ func (c *client) invent() *op {
 		o.keys = append(o.keys, c.key())
 	case x < 0.88:
 		o.kind = opDelete
-		if c.sessions && w.chance(0.3) {
+		if c.sessions && c.chance(0.3) {
 			o.cond = table.IfVersion
 			o.version = c.known[o.keys[0]]
 		}
 	case x < 0.94:
 		o.kind = opIncrement
-		if w.chance(0.7) {
+		if c.chance(0.7) {
 			o.keys[0] = "n" + o.keys[0][1:]
 		}
 	case x < 0.945 && c.sessions:
@@ -49,13 +48,13 @@ func (c *client) invent() *op {
 	default:
 		o.kind = opPut
 	}
-	if o.kind == opPut && !c.sessions && w.chance(w.Async) {
+	if o.kind == opPut && !c.sessions && c.chance(w.Async) {
 		o.kind = opNumbered
 	}
 	return o
 }
 
-func (c *client) key() string { return fmt.Sprintf("k%d", c.w.rng.IntN(c.w.Keys)) }
+func (c *client) key() string { return fmt.Sprintf("k%d", c.IntN(c.w.Keys)) }
 
 // askAll begins a read of every key at every member, each through a client of its own.
 func (w *world) askAll() (asked []*op) {
@@ -63,8 +62,7 @@ func (w *world) askAll() (asked []*op) {
 	w.Patience = time.Hour
 	for _, m := range w.coord.now().view.Members {
 		p := w.check.processes[m.MemberID]
-		c := &client{w: w, id: len(w.clients) + 1, known: make(map[string]chain.Seq)}
-		w.clients = append(w.clients, c)
+		c := w.newClient()
 		c.ch, c.stream = p.connect(c), &stream{}
 		all := &op{kind: opMany}
 		for i := range w.Keys {

@@ -2,14 +2,13 @@ package sim
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"time"
 )
 
 // world is one simulated cluster with everything around it.
 type world struct {
 	Options
-	rng   *rand.Rand
+	dice                // of all that has none of its own
 	now   time.Duration // since the start of the run
 	queue eventHeap
 	order uint64 // of events made so far: breaks ties of time
@@ -35,7 +34,7 @@ type event struct {
 }
 
 func newWorld(o Options, tell bool) *world {
-	w := &world{Options: o, rng: rand.New(rand.NewPCG(o.Seed, 0x5eed))}
+	w := &world{Options: o, dice: newDice(o.Seed)}
 	w.story.on = tell
 	w.net.w = w
 	w.coord = newCoordinator(w)
@@ -78,26 +77,6 @@ func (w *world) fail(format string, args ...any) {
 // tell adds a line to the story. Callers on hot paths ask w.story.on first.
 func (w *world) tell(format string, args ...any) {
 	w.story.add(w.now, format, args...)
-}
-
-// chance is true with probability p.
-func (w *world) chance(p float64) bool { return p > 0 && w.rng.Float64() < p }
-
-// between is a random time in a range; rarely it is much longer, as delays are.
-func (w *world) between(r Range) time.Duration {
-	if r.Max <= r.Min {
-		return r.Min
-	}
-	d := r.Min + time.Duration(w.rng.Int64N(int64(r.Max-r.Min)))
-	if r.Rare > 0 && w.rng.Float64() < 0.01 {
-		d += time.Duration(w.rng.Int64N(int64(r.Rare)))
-	}
-	return d
-}
-
-// soon is a random time of about d: exponential, so that anything may follow anything.
-func (w *world) soon(d time.Duration) time.Duration {
-	return time.Duration(min(w.rng.ExpFloat64(), 8) * float64(d))
 }
 
 // eventHeap is a binary heap, the next event first.

@@ -1,0 +1,82 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Fault is a kind of thing that goes wrong at random times.
+type Fault uint8
+
+// The faults.
+const (
+	Crash       Fault = iota // a process dies
+	Hunt                     // the head dies, and then those who follow it, each soon after it took over
+	Massacre                 // every process dies, at about the same time
+	Pause                    // a process stands still, and its clock goes on; what is sent to it waits
+	Suspend                  // a machine stands still: nothing reaches it, or leaves it
+	Slow                     // a server takes its time, for everything
+	Break                    // a connection breaks, with what was in flight
+	Cut                      // nothing passes between two servers
+	OneWay                   // nothing passes from one server to another
+	Clog                     // what one server sends to another arrives later, all of it
+	Swizzle                  // some servers are clogged one by one, and freed in another order (FoundationDB)
+	Partition                // the servers are split, in any shape, the coordinator with some of them
+	Outage                   // the coordinator answers nobody
+	CoordCut                 // the coordinator does not hear from one server
+	Expire                   // the coordinator ends the session of a server that lives
+	Freeze                   // the coordinator shows one server nothing new
+	Leave                    // a server is told to leave
+	ClientDeath              // a client dies
+	numFaults
+)
+
+// kinds is what each fault is called, and in how many of the runs it happens.
+var kinds = [numFaults]struct {
+	name string
+	odds float64
+}{
+	Crash:       {"crash", 0.6},
+	Hunt:        {"hunt", 0.3},
+	Massacre:    {"massacre", 0.15},
+	Pause:       {"pause", 0.5},
+	Suspend:     {"suspend", 0.2},
+	Slow:        {"slow", 0.2},
+	Break:       {"break", 0.5},
+	Cut:         {"cut", 0.3},
+	OneWay:      {"one-way", 0.3},
+	Clog:        {"clog", 0.3},
+	Swizzle:     {"swizzle", 0.15},
+	Partition:   {"partition", 0.3},
+	Outage:      {"outage", 0.3},
+	CoordCut:    {"coordinator-cut", 0.4},
+	Expire:      {"expiry", 0.4},
+	Freeze:      {"freeze", 0.3},
+	Leave:       {"leave", 0.3},
+	ClientDeath: {"client-death", 0.3},
+}
+
+func (f Fault) String() string { return kinds[f].name }
+
+// Means is the mean time between two faults of each kind; zero where it is switched off.
+type Means [numFaults]time.Duration
+
+func (m Means) String() string {
+	var parts []string
+	for f, mean := range m {
+		if mean > 0 {
+			parts = append(parts, fmt.Sprintf("%v:%v", Fault(f), mean))
+		}
+	}
+	return "[" + strings.Join(parts, " ") + "]"
+}
+
+// Counts is how often each kind of fault happened.
+type Counts [numFaults]uint64
+
+// dropped tells whether the options leave out the n-th of a kind, or all of it.
+func (o *Options) dropped(kind string, n int) bool {
+	return len(o.Drop) > 0 && (slices.Contains(o.Drop, kind) || slices.Contains(o.Drop, fmt.Sprintf("%s#%d", kind, n)))
+}
