@@ -2,15 +2,14 @@
 
 SHELL := /bin/bash
 
-# SIMTIME is how long `make test` simulates, SOAK how long `make soak` does, FUZZTIME how long it fuzzes each target.
-SIMTIME  ?= 60s
-SOAK     ?= 30m
+# MINUTES is how long `make soak` simulates (a fraction is allowed), FUZZTIME how long `make fuzz` fuzzes each target.
+MINUTES  ?= 30
 FUZZTIME ?= 1m
 
 # Where the program is known to build; it runs on more.
 PLATFORMS := linux/amd64 linux/arm64 darwin/arm64
 
-.PHONY: help test needs lint format vet staticcheck platforms unit system simulate soak bench build fmt generate clean
+.PHONY: help test needs lint format vet staticcheck platforms unit system simulate soak fuzz bench build fmt generate clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -41,11 +40,13 @@ unit: ## every test but those of `system`, with the race detector; seeds of fuzz
 system: ## processes of table-server with real ZooKeeper servers, killed, stopped and cut off
 	go test -C system_test -race -timeout 10m
 
-simulate: ## SIMTIME of simulated clusters
-	go test ./sim -count 1 -run '^TestSimulation$$' -timeout 0 -simtime $(SIMTIME)
+simulate: ## a minute of simulated clusters, with fresh seeds
+	@go run ./sim/soak -minutes 1
 
-soak: ## SOAK of simulated clusters, then FUZZTIME of each fuzz target
-	go test ./sim -count 1 -run '^TestSimulation$$' -timeout 0 -simtime $(SOAK)
+soak: ## MINUTES of simulated clusters, with fresh seeds; the last line is the verdict
+	@go run ./sim/soak -minutes $(MINUTES)
+
+fuzz: ## FUZZTIME of each fuzz target
 	@go list -f '{{if .TestGoFiles}}{{.ImportPath}}{{else if .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | while read -r pkg; do \
 		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 			echo "fuzz $$pkg $$target"; \

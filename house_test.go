@@ -289,7 +289,7 @@ func onlyMainEnds(h house) (broken []string) {
 		"os/signal": {"Notify", "NotifyContext"},
 	}
 	for _, f := range h.files {
-		if f.test() || strings.HasPrefix(f.dir, "cmd/") || f.dir == "internal/needs" {
+		if f.test() || f.Name.Name == "main" || f.dir == "internal/needs" {
 			continue
 		}
 		f.imports(func(p, name string) {

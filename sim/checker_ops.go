@@ -178,6 +178,7 @@ func (x *examination) inTime(r *replayed) {
 	var floor chain.Seq
 	var why *op
 	streams := make(map[*stream]*placed) // the furthest place of each
+	known := make(map[*stream]*placed)   // of what its client was told: no read need see a write of which it was told nothing
 	for _, p := range todo {
 		for len(over) > 0 && over[0].end < p.op.start {
 			if over[0].pos > floor {
@@ -186,16 +187,29 @@ func (x *examination) inTime(r *replayed) {
 			over = over[1:]
 		}
 		least, because := floor, why
-		if s := streams[p.op.stream]; s != nil && s.pos > least {
+		before := streams
+		if p.op.kind.reads() {
+			before = known
+		}
+		if s := before[p.op.stream]; s != nil && s.pos > least {
 			least, because = s.pos, s.op
 		}
 		if !x.place(r, p, least, because) {
 			return
 		}
-		if s := streams[p.op.stream]; p.op.stream != nil && (s == nil || p.pos > s.pos) &&
-			(!p.op.stream.retried || !p.op.kind.reads()) {
-			streams[p.op.stream] = p
+		if p.op.stream != nil && (!p.op.stream.retried || !p.op.kind.reads()) {
+			furthest(streams, p)
+			if p.op.state == opDone {
+				furthest(known, p)
+			}
 		}
+	}
+}
+
+// furthest takes p for its stream's, if it is.
+func furthest(of map[*stream]*placed, p *placed) {
+	if s := of[p.op.stream]; s == nil || p.pos > s.pos {
+		of[p.op.stream] = p
 	}
 }
 

@@ -258,6 +258,12 @@ func (c *client) heard(ch *channel, o *op, out outcome) {
 		c.verified(o, out.fate)
 	case gotForgotten:
 		c.forgotten(o)
+	case gotFull:
+		if o.tries > 1 {
+			c.end(o, opUnknown) // an earlier try may be on its way
+		} else {
+			c.end(o, opRefused)
+		}
 	case gotUncertain:
 		if !c.again(ch) {
 			c.end(o, opUnknown)
@@ -300,7 +306,11 @@ func (c *client) result(o *op, out outcome) {
 		c.known[o.keys[0]] = o.seq
 	}
 	c.w.stats.Writes++
-	c.end(o, opDone)
+	if out.result.Code == table.CodeOvertaken {
+		c.end(o, opRefused)
+	} else {
+		c.end(o, opDone)
+	}
 }
 
 // verified takes the answer to a verify. Executed and lost are final.

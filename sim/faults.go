@@ -9,6 +9,7 @@ import (
 // faults lets things go wrong, each kind at random times with the mean that the options say.
 type faults struct {
 	w       *world
+	strikes Counts      // how often each came up
 	hunting int         // heads still to be killed, each soon after it took over
 	brought chain.Epoch // epoch of the last dead view for which a newcomer was started
 }
@@ -29,6 +30,7 @@ func (f *faults) every(kind Fault, times dice, n int) {
 		if f.w.healed {
 			return
 		}
+		f.strikes[kind]++
 		if !f.w.dropped(kind.String(), n) {
 			if f.w.story.on {
 				f.w.tell("-- %v#%d", kind, n)
@@ -167,7 +169,7 @@ func (f *faults) killHead(v chain.View) bool {
 
 // between lets something be wrong between two servers for some time.
 func (f *faults) between(kind Fault, a, b *server, lasts time.Duration) {
-	if f.w.story.on {
+	if f.w.story.on && a != b {
 		f.w.tell("%v from %s to %s for %v", kind, a.address, b.address, lasts)
 	}
 	if kind == Clog {
@@ -311,12 +313,12 @@ func (f *faults) heal() {
 }
 
 // chooseCore kills all servers for good but some, among whom one is that has everything: a living member of the newest view, or
-// one whose disk holds the chain.
+// one that is down and whose disk holds the chain. (One that has just started again may be about to leave the chain to the others.)
 func (f *faults) chooseCore() {
 	w := f.w
 	var able []*server
 	for _, m := range w.coord.now().view.Members {
-		if p := w.check.processes[m.MemberID]; p != nil && !p.leaving && (!p.dead || m.Durable) {
+		if p := w.check.processes[m.MemberID]; p != nil && !p.leaving && (!p.dead || m.Durable && p.srv.proc == nil) {
 			able = append(able, p.srv)
 		}
 	}

@@ -27,6 +27,7 @@ type op struct {
 	session *clientSession // nil: the server's
 	number  uint64         // in session
 
+	tries      int           // how often it was sent
 	start, end time.Duration // end is zero while it has none
 	state      opState
 	chain      chain.ID     // of the server that answered

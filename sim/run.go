@@ -12,25 +12,33 @@ import (
 // Outcome is how a run went.
 type Outcome struct {
 	Stats
-	Hash  uint64 // of all that happened
-	Err   error  // nil: nothing wrong was found
-	Story string // the last events, if the run was made to be told
+	Strikes Counts // how often each kind of fault came up, left out or not
+	Hash    uint64 // of all that happened
+	Err     error  // nil: nothing wrong was found
+	Stuck   bool   // what is wrong is that the cluster did not come to rest
+	Story   string // the last events
 }
 
-// Run makes one run.
-func Run(o Options, tell bool) Outcome {
-	return newWorld(o, tell).run()
+// Run makes one run, and tells so many of its last events.
+func Run(o Options, lines int) Outcome {
+	return newWorld(o, lines).run()
 }
 
-// Explain is the report of a failed run: it makes the run again to tell its story.
-func Explain(o Options, err error) string {
-	again := Run(o, true)
+// Explain is the report of a failed run, with so many of its last events. It leaves out of the run what that does not need to fail,
+// and tells both how to repeat that and how to repeat the whole.
+func Explain(o Options, err error, lines int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d: %v\n\noptions: %v\n\nlast events:\n%s", o.Seed, err, o, again.Story)
-	if again.Err == nil || again.Err.Error() != err.Error() {
+	fmt.Fprintf(&b, "seed %d: %v\n", o.Seed, err)
+	if again := Run(o, 0); again.Err == nil || again.Err.Error() != err.Error() {
 		fmt.Fprintf(&b, "\nTHE RUN IS NOT THE SAME WHEN REPEATED: %v\n", again.Err)
+		return b.String()
 	}
-	fmt.Fprintf(&b, "\nrepeat: go test ./sim -run TestReplay -seed %d\n", o.Seed)
+	small := Shrink(o)
+	out := Run(small, lines)
+	fmt.Fprintf(&b, "\nwithout %s:\n%v\n", strings.Join(small.Drop, ","), out.Err)
+	fmt.Fprintf(&b, "\noptions: %v\n\nlast events:\n%s", small, out.Story)
+	fmt.Fprintf(&b, "\nthis run:  go test ./sim -run Replay -seed %d -drop '%s'\n", o.Seed, strings.Join(small.Drop, ","))
+	fmt.Fprintf(&b, "the whole: go test ./sim -run Replay -seed %d\n", o.Seed)
 	return b.String()
 }
 
@@ -66,7 +74,7 @@ func (w *world) run() Outcome {
 			t.snap.Close()
 		}
 	}
-	return Outcome{Stats: w.stats, Hash: uint64(w.story.hash), Err: w.failure, Story: w.story.String()}
+	return Outcome{Stats: w.stats, Strikes: w.faults.strikes, Hash: uint64(w.story.hash), Stuck: w.stuck, Err: w.failure, Story: w.story.String()}
 }
 
 // restBound is how long a healed cluster may take: evicted servers wait 10 s, and so may each learner.
@@ -90,6 +98,7 @@ func (w *world) comeToRest() {
 			return
 		}
 	}
+	w.stuck = true
 	w.fail("reads at rest are refused, again and again")
 }
 
@@ -107,6 +116,7 @@ func (w *world) rests(bound time.Duration) bool {
 		return why == ""
 	})
 	if w.failure == nil && why != "" {
+		w.stuck = true
 		w.fail("not at rest %v after everything was healed: %s", w.restBound(), why)
 	}
 	return w.failure == nil

@@ -52,6 +52,7 @@ const (
 	gotFate                  // verify's answer
 	gotUnsent                // not executed by this call, and never will be
 	gotUncertain             // may have been executed by this call
+	gotFull                  // this call was not executed: there is no room, and a repeat would find none either
 	gotForgotten             // the session is forgotten
 	gotBroken                // the connection broke: nothing is known
 )
@@ -79,6 +80,7 @@ func (p *process) connect(c *client) *channel {
 func (ch *channel) send(o *op) {
 	w := ch.proc.w
 	c := &call{op: o, ch: ch}
+	o.tries++
 	if o.session != nil {
 		c.doneBelow = o.session.doneBelow()
 	}
@@ -192,7 +194,7 @@ func (p *process) write(c *call) {
 	}
 	r := chain.Request{ID: p.register(c), Command: o.command, Numbered: o.kind == opNumbered, Open: o.kind == opOpen}
 	if o.session != nil && o.kind != opOpen {
-		r.Session, r.Number, r.DoneBelow = o.session.id, o.number, c.doneBelow
+		r.Chain, r.Session, r.Number, r.DoneBelow = o.session.chain, o.session.id, o.number, c.doneBelow
 	}
 	if p.w.story.on {
 		p.w.tell("%v at %v: %v", c.op.client, p, o)
@@ -233,8 +235,10 @@ func (p *process) answered(a chain.Answer) {
 		p.w.stats.Barriers++
 		delete(p.calls, c.id)
 		p.later(p.turnTime(), func() { p.value(c, true) })
-	case chain.AnswerUnsent, chain.AnswerMemory, chain.AnswerSession, chain.AnswerOutside:
+	case chain.AnswerUnsent, chain.AnswerOutside:
 		c.finish(outcome{kind: gotUnsent})
+	case chain.AnswerMemory, chain.AnswerSession:
+		c.finish(outcome{kind: gotFull})
 	case chain.AnswerUncertain:
 		c.finish(outcome{kind: gotUncertain})
 	case chain.AnswerForgotten:

@@ -6,15 +6,13 @@ import (
 	"time"
 )
 
-// storyLines is how many of the last events a failure prints. Only tests set it, before they begin.
-var storyLines = 220
-
 // story remembers the last events as text, and all of them as a hash.
 //
 // Text costs more than the run itself. So runs are made without, and one that fails is made again with it: it is the
 // same run.
 type story struct {
 	on    bool
+	keep  int      // lines
 	lines []string // a ring
 	count int
 	hash
@@ -26,10 +24,10 @@ func (s *story) add(at time.Duration, format string, args ...any) {
 		return
 	}
 	line := fmt.Sprintf("%12.6fs  ", at.Seconds()) + fmt.Sprintf(format, args...)
-	if len(s.lines) < storyLines {
+	if len(s.lines) < s.keep {
 		s.lines = append(s.lines, line)
 	} else {
-		s.lines[s.count%storyLines] = line
+		s.lines[s.count%s.keep] = line
 	}
 	s.count++
 }
@@ -37,13 +35,13 @@ func (s *story) add(at time.Duration, format string, args ...any) {
 // String is the last lines, oldest first.
 func (s *story) String() string {
 	var b strings.Builder
-	from := max(0, s.count-storyLines)
+	from := max(0, s.count-s.keep)
 	if from > 0 {
 		fmt.Fprintf(&b, "  (%d earlier events)\n", from)
 	}
 	for i := from; i < s.count; i++ {
 		b.WriteString("  ")
-		b.WriteString(s.lines[i%storyLines])
+		b.WriteString(s.lines[i%s.keep])
 		b.WriteByte('\n')
 	}
 	return b.String()

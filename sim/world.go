@@ -23,6 +23,7 @@ type world struct {
 	faults  faults
 	healed  bool // nothing goes wrong any more; the cluster must come to rest
 	failure error
+	stuck   bool // the failure is that it does not come to rest
 	stats   Stats
 }
 
@@ -33,9 +34,9 @@ type event struct {
 	run   func()
 }
 
-func newWorld(o Options, tell bool) *world {
+func newWorld(o Options, lines int) *world {
 	w := &world{Options: o, dice: newDice(o.Seed)}
-	w.story.on = tell
+	w.story.on, w.story.keep = lines > 0, lines
 	w.net.w = w
 	w.coord = newCoordinator(w)
 	w.check.init(w)

@@ -11,7 +11,7 @@ import (
 
 // TestEvents: events come in the order of their times, and of their making where times are equal.
 func TestEvents(t *testing.T) {
-	w := newWorld(Options{Seed: 1}, false)
+	w := newWorld(Options{Seed: 1}, 0)
 	var got []string
 	at := func(d time.Duration, name string) { w.after(d, func() { got = append(got, name) }) }
 	at(2, "c")
@@ -27,7 +27,7 @@ func TestEvents(t *testing.T) {
 
 // TestSessionsNeverGoBack: reads of one session of the coordinator show states in order, and sometimes old ones.
 func TestSessionsNeverGoBack(t *testing.T) {
-	w := newWorld(Options{Seed: 1, CoordStale: 0.5, CoordStaleAge: time.Hour}, false)
+	w := newWorld(Options{Seed: 1, CoordStale: 0.5, CoordStaleAge: time.Hour}, 0)
 	p := &process{w: w}
 	me := chain.Registration{Member: chain.Member{MemberID: chain.MemberID{Node: 1, Incarnation: 1}}}
 	w.coord.write(p, 0, chain.AskRegister{Registration: me})
@@ -55,7 +55,7 @@ func TestSessionsNeverGoBack(t *testing.T) {
 
 // TestChangeIsAllOrNothing: a change of the view with a registration that is not as expected changes nothing.
 func TestChangeIsAllOrNothing(t *testing.T) {
-	w := newWorld(Options{Seed: 1}, false)
+	w := newWorld(Options{Seed: 1}, 0)
 	p := &process{w: w}
 	m := chain.Member{MemberID: chain.MemberID{Node: 1, Incarnation: 1}}
 	v := chain.View{Chain: 1, Epoch: 1, Members: []chain.Member{m}}
@@ -79,7 +79,7 @@ func TestDiskCrash(t *testing.T) {
 	entry := func(seq chain.Seq) chain.Entry { return chain.Entry{Seq: seq, Epoch: 1} }
 	kept := make(map[int]bool)
 	for seed := range uint64(200) {
-		w := newWorld(Options{Seed: seed}, false)
+		w := newWorld(Options{Seed: seed}, 0)
 		d := &disk{}
 		d.apply(diskWrite{entries: []chain.Entry{entry(1), entry(2), entry(3)}})
 		d.queue = []diskWrite{{truncate: &chain.Position{Seq: 2, Epoch: 1}}, {entries: []chain.Entry{entry(4), entry(5)}}}
