@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"errors"
+
 	"github.com/chaintable/chaintable/chain"
 	"github.com/chaintable/chaintable/table"
 )
@@ -117,6 +119,8 @@ func (p *process) readChunk(id uint64) {
 	}
 }
 
+var errNoRestore = errors.New("no room for the snapshot")
+
 // restore takes a chunk of a table that is to replace this one. When the last has come the new table is built, made durable,
 // and put in place right before the replica is told.
 func (p *process) restore(s chain.Snapshot) {
@@ -139,6 +143,12 @@ func (p *process) restore(s chain.Snapshot) {
 	t, err := r.to.Finish()
 	if err != nil {
 		p.w.fail("%v: restore: %v", p, err)
+		return
+	}
+	if p.w.chance(p.w.NoRestore) && !p.w.healed {
+		p.w.stats.NotRestored++
+		p.restorer = nil
+		p.push(chain.Restored{Transfer: r.id, Err: errNoRestore})
 		return
 	}
 	swap := func() {

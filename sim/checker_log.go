@@ -21,6 +21,7 @@ type checker struct {
 // history is everything that one chain ever committed.
 type history struct {
 	id        chain.ID
+	sessions  int // that the table keeps
 	committed []chain.Entry
 	index     map[chain.Seq]int // in committed
 	at        []time.Duration   // when each of committed was first applied
@@ -64,7 +65,7 @@ func (c *checker) of(id chain.ID) *history {
 		}
 	}
 	h := &history{
-		id: id, index: make(map[chain.Seq]int), logged: make(map[chain.Position]logged),
+		id: id, sessions: c.w.Session, index: make(map[chain.Seq]int), logged: make(map[chain.Position]logged),
 		given: make(map[chain.Seq]*op), digests: make(map[chain.Seq]digest),
 	}
 	c.histories = append(c.histories, h)

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"sort"
 	"strconv"
@@ -16,6 +17,7 @@ type model struct {
 	seq      chain.Seq
 	keys     map[string]item
 	sessions map[chain.SessionID]*modelSession
+	limit    int // of sessions
 
 	changes map[string][]change // by key, in order
 	sizes   []change            // of the number of keys
@@ -24,6 +26,7 @@ type model struct {
 type modelSession struct {
 	doneBelow uint64
 	results   map[uint64]table.Result
+	used      chain.Seq
 }
 
 // change is what a key was from seq on.
@@ -33,9 +36,11 @@ type change struct {
 	size int
 }
 
-func newModel() *model {
+// newModel is a table that keeps so many sessions; zero for the default of table.Config.
+func newModel(limit int) *model {
 	return &model{
-		keys: make(map[string]item), sessions: make(map[chain.SessionID]*modelSession), changes: make(map[string][]change),
+		limit: cmp.Or(limit, 100_000),
+		keys:  make(map[string]item), sessions: make(map[chain.SessionID]*modelSession), changes: make(map[string][]change),
 	}
 }
 
@@ -46,7 +51,8 @@ func (m *model) apply(e *chain.Entry) (r table.Result, effect bool) {
 	r = table.Result{Code: table.CodeOK, Seq: e.Seq}
 	switch e.Kind {
 	case chain.KindSession:
-		m.sessions[chain.SessionID(e.Seq)] = &modelSession{results: make(map[uint64]table.Result)}
+		m.forgetOldest()
+		m.sessions[chain.SessionID(e.Seq)] = &modelSession{results: make(map[uint64]table.Result), used: e.Seq}
 		r.Count = int64(e.Seq)
 		return r, false
 	case chain.KindCommand:
@@ -61,6 +67,7 @@ func (m *model) apply(e *chain.Entry) (r table.Result, effect bool) {
 		r.Code = table.CodeForgotten
 		return r, false
 	}
+	s.used = e.Seq
 	s.doneBelow = max(s.doneBelow, e.DoneBelow)
 	if e.Request.Number < s.doneBelow {
 		r.Code = table.CodeStale
@@ -81,6 +88,20 @@ func (m *model) apply(e *chain.Entry) (r table.Result, effect bool) {
 	}
 	s.results[e.Request.Number] = r
 	return r, true
+}
+
+// forgetOldest makes room for one more session: the one that was not used for longest goes.
+func (m *model) forgetOldest() {
+	if len(m.sessions) < m.limit {
+		return
+	}
+	oldest := chain.SessionID(0)
+	for id, s := range m.sessions {
+		if oldest == 0 || s.used < m.sessions[oldest].used {
+			oldest = id
+		}
+	}
+	delete(m.sessions, oldest)
 }
 
 func (m *model) execute(e *chain.Entry) table.Result {

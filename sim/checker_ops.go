@@ -68,7 +68,7 @@ func (x *examination) fail(format string, args ...any) {
 
 // replay gives a history its meaning and finds the operations in it: each at most once.
 func (x *examination) replay(h *history, requests map[requestKey]*op) {
-	r := &replayed{history: h, model: newModel(), effects: make(map[chain.Seq]*op)}
+	r := &replayed{history: h, model: newModel(h.sessions), effects: make(map[chain.Seq]*op)}
 	x.chains = append(x.chains, r)
 	for i := range h.committed {
 		e := &h.committed[i]

@@ -21,7 +21,7 @@ func newFixture() *fixture {
 	var c checker
 	w := &world{}
 	c.init(w)
-	f := &fixture{history: c.of(7), model: newModel(), plain: &client{w: w, id: 1}}
+	f := &fixture{history: c.of(7), model: newModel(0), plain: &client{w: w, id: 1}}
 	f.commit(chain.Entry{Kind: chain.KindSession})
 	return f
 }

@@ -360,6 +360,9 @@ func (f *faults) rescue() {
 	if !durable {
 		s := w.addServer()
 		s.disk = nil
+		if w.chance(0.3) {
+			s.abandon = v.Epoch
+		}
 		s.start()
 	}
 }

@@ -27,10 +27,12 @@ type Options struct {
 	Retain  uint64        // bytes of log kept for servers that were briefly away; zero for the default
 	Trail   uint64        // bytes of log that a learner may be behind before writes slow down; zero for the default
 	Memory  int64         // bound of the table; zero for none
+	Pending int           // requests that a server takes at a time; zero for the default
+	Session int           // sessions that the table keeps; zero for the default
 
 	Timeout    time.Duration // T
 	Tick       time.Duration
-	NoLeases   bool
+	NoLeases   float64       // share of the servers that read behind barriers only
 	Drift      float64       // clocks run at 1-Drift to 1+Drift
 	Turn       Range         // from an input to the turn of the loop that takes it
 	Batch      int           // inputs that one turn takes before it flushes, at most
@@ -42,6 +44,7 @@ type Options struct {
 	Think      time.Duration // between two operations of a client, on average
 	Disk       Range         // of an fsync
 	Probe      Range
+	NoRestore  float64 // snapshots that cannot be put in place
 	Async      float64 // share of plain clients' puts whose number is the answer
 	Big        float64 // share of values that are large
 	Reader     Range   // between reading a value and checking the lease
@@ -103,7 +106,7 @@ func Draw(seed uint64) Options {
 		o.Target = 1 + rng.IntN(4)
 	}
 	o.Durable = []float64{0, 0, 1, 1, 0.5}[rng.IntN(5)]
-	o.NoLeases = chance(0.15)
+	o.NoLeases = []float64{0, 0, 0, 0, 0, 0, 0.3, 1}[rng.IntN(8)]
 	o.Drift = []float64{0, 0.001, 0.05}[rng.IntN(3)]
 	o.Delay = Range{Min: t / 5000, Max: pick(t/1000, t/100, t/20), Rare: pick(0, t/5, t)}
 	o.ClientWait = Range{Min: t / 5000, Max: pick(t/1000, t/50), Rare: pick(0, t/5)}
@@ -149,8 +152,17 @@ func Draw(seed uint64) Options {
 	if chance(0.15) {
 		o.Memory = 200 << rng.IntN(6)
 	}
+	if chance(0.1) {
+		o.Pending = 1 + rng.IntN(6)
+	}
+	if chance(0.15) {
+		o.Session = 1 + rng.IntN(8)
+	}
+	if chance(0.1) {
+		o.NoRestore = 0.5
+	}
 	if chance(0.05) { // busy, on slow links: what is committed here and applied there differs most
-		o.NoLeases = chance(0.5)
+		o.NoLeases = []float64{0, 1}[rng.IntN(2)]
 		o.Clients, o.Ops, o.Think, o.Delay.Max, o.Length = 5, 4, t/100, t/20, 5*t
 	}
 	return o

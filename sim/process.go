@@ -26,6 +26,7 @@ type process struct {
 	paused  bool
 	held    []func() // what came due during a pause
 	inbox   []work
+	asked   []work // requests of clients
 	turning bool   // a turn of the loop is coming
 	waits   []wait // readers waiting for applied
 
@@ -146,7 +147,11 @@ func (p *process) pushWork(x work) {
 	if p.dead {
 		return
 	}
-	p.inbox = append(p.inbox, x)
+	if _, ok := x.in.(chain.Request); ok {
+		p.asked = append(p.asked, x)
+	} else {
+		p.inbox = append(p.inbox, x)
+	}
 	if !p.turning {
 		p.turning = true
 		p.later(p.turnTime(), p.turn)
@@ -168,17 +173,22 @@ func (p *process) deliver(env chain.Envelope, from *process) {
 // turn is one turn of the loop: it takes inputs and carries out what follows.
 func (p *process) turn() {
 	p.turning = false
-	n := 1 + p.w.IntN(p.w.Batch)
-	for n > 0 && len(p.inbox) > 0 && !p.dead {
-		x := p.inbox[0]
-		p.inbox = p.inbox[1:]
-		n--
+	for n := 1 + p.w.IntN(p.w.Batch); n > 0 && !p.dead; n-- {
+		from := &p.inbox
+		if len(p.asked) > 0 && !p.replica.Full() && (len(p.inbox) == 0 || p.w.chance(0.5)) {
+			from = &p.asked
+		}
+		if len(*from) == 0 {
+			break
+		}
+		x := (*from)[0]
+		*from = (*from)[1:]
 		if x.before == nil || x.before() {
 			p.step(x.in)
 		}
 	}
 	p.settle()
-	if len(p.inbox) > 0 && !p.turning && !p.dead {
+	if (len(p.inbox) > 0 || len(p.asked) > 0 && !p.replica.Full()) && !p.turning && !p.dead {
 		p.turning = true
 		p.later(p.turnTime(), p.turn)
 	}

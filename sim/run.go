@@ -153,7 +153,7 @@ func (w *world) unrest() string {
 			return fmt.Sprintf("%v is in epoch %d", p, st.View.Epoch)
 		case p.gate.Applied() != p.gate.All():
 			return fmt.Sprintf("%v has applied %d of %d", p, p.gate.Applied(), p.gate.All())
-		case !w.NoLeases && !p.leased():
+		case !p.srv.noLeases && !p.leased():
 			return fmt.Sprintf("%v has no lease", p)
 		case first != nil && p.gate.Applied() != first.gate.Applied():
 			return fmt.Sprintf("%v has applied %d, %v %d", p, p.gate.Applied(), first, first.gate.Applied())

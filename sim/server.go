@@ -22,6 +22,11 @@ type server struct {
 	cut     bool          // from the coordinator
 	lag     time.Duration // that each turn takes more, at most
 	gone    bool          // for good
+
+	// What the server is told at its start.
+	target   int
+	noLeases bool
+	abandon  chain.Epoch
 }
 
 // addServer makes a place. Nothing runs there yet.
@@ -31,6 +36,10 @@ func (w *world) addServer() *server {
 		w: w, index: i, address: fmt.Sprintf("10.0.0.%d:7001", i+1),
 		offset: time.Duration(w.Int64N(int64(1000 * time.Hour))),
 		rate:   1 + w.Drift*(2*w.Float64()-1),
+	}
+	s.noLeases, s.target = w.chance(w.NoLeases), w.Target
+	if w.chance(0.1) {
+		s.target = w.IntN(4) // only that of the first one counts
 	}
 	if w.chance(0.7) {
 		s.boot = fmt.Sprintf("boot-%d", i)
@@ -60,8 +69,10 @@ func (s *server) start() {
 		Boot:           s.boot,
 		SessionTimeout: w.Timeout,
 		NewChain:       chain.ID(w.Uint64() | 1),
-		Target:         w.Target,
-		NoLeases:       w.NoLeases,
+		Target:         s.target,
+		NoLeases:       s.noLeases,
+		MaxPending:     w.Pending,
+		Abandon:        s.abandon,
 		RetainedLog:    w.Retain,
 		TransferLog:    w.Trail,
 		MaxMemory:      w.Memory,
@@ -135,7 +146,9 @@ func (w *world) up() (ps []*process) {
 	return ps
 }
 
-func (w *world) tableConfig() table.Config { return table.Config{Lists: 8, Seed: w.Seed} }
+func (w *world) tableConfig() table.Config {
+	return table.Config{Lists: 8, Seed: w.Seed, Sessions: w.Session}
+}
 
 // named is the process that had this id, as the simulator remembers it.
 func (w *world) named(id chain.MemberID) string {

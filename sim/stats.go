@@ -11,7 +11,7 @@ import (
 type Stats struct {
 	Runs, Steps, Messages, Lost, Syncs, Commits, Views, Snapshots, Restarts uint64
 	Ops, Writes, Reads, Barriers, Verifies, Retries                         uint64
-	Starts, Left, Halts, Cores, Breaks, Panics                              uint64
+	Starts, Left, Halts, Cores, Breaks, NotRestored, Panics                 uint64
 	CoordLost, CoordLate, CoordUnknown                                      uint64
 	Faults                                                                  Counts
 	Virtual                                                                 time.Duration

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"cmp"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,9 @@ type Config struct {
 	// Seed of the hash that chooses a key's list. A server of strangers takes a random one, so that nobody can aim
 	// keys at one list. It changes the order of Scan and of snapshots, and nothing else.
 	Seed uint64
+	// Sessions is how many sessions are kept; zero is 100,000 (design.md, section 6). It decides results: all replicas must have the
+	// same.
+	Sessions int
 }
 
 const (
@@ -53,7 +57,7 @@ func New(c Config) *Table {
 	}
 	return &Table{
 		index:    newIndex(c.Seed, min(lists, maxLists)),
-		sessions: newSessions(maxSessions),
+		sessions: newSessions(cmp.Or(c.Sessions, maxSessions)),
 		lost:     lost{limit: maxSpans},
 	}
 }
