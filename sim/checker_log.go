@@ -250,7 +250,7 @@ func (c *checker) turned(p *process) {
 			c.appends(p, p.seen.last, log)
 		}
 	}
-	if !c.w.Outside && p.leased() && c.w.coord.now().view.Index(p.id) < 0 {
+	if now := c.w.coord.now(); !c.w.Outside && p.leased() && now.exists && now.view.Chain == p.chainID() && now.view.Index(p.id) < 0 {
 		c.w.fail("%v: has a lease, and the view %s does not name it", p, c.w.showView(c.w.coord.now().view.View))
 	}
 }

@@ -16,6 +16,7 @@ type coordinator struct {
 	states  []coordState // the last one is the truth; the first has number dropped
 	dropped int
 	down    int // outages that last
+	wipes   int
 	session uint64
 }
 
@@ -29,6 +30,7 @@ type coordState struct {
 // coordSession is what a process has with the coordinator.
 type coordSession struct {
 	id     uint64
+	wipes  int           // of the coordinator, when it began: a request of an earlier session is refused
 	seen   int           // number of the newest state that it has been shown
 	frozen time.Duration // until then it is shown no newer one: its server of the ensemble is cut off from the leader
 }
@@ -45,7 +47,7 @@ func (c *coordinator) now() *coordState { return &c.states[len(c.states)-1] }
 // connect begins a session. It may be shown what is older than what an earlier session has seen.
 func (c *coordinator) connect() *coordSession {
 	c.session++
-	return &coordSession{id: c.session, seen: c.pick(0, c.w.CoordStale)}
+	return &coordSession{id: c.session, wipes: c.wipes, seen: c.pick(0, c.w.CoordStale)}
 }
 
 // pick is the number of the state that a read shows: the newest, or by chance one that is not too old, never one
@@ -124,6 +126,9 @@ func (c *coordinator) ask(p *process, a chain.Ask) {
 	w.after(out, func() {
 		if p.srv.gone {
 			return // who was to have everything might have been taken out of the view
+		}
+		if sess.wipes != c.wipes {
+			return
 		}
 		in := c.execute(p, sess, sent, a)
 		if lost {

@@ -12,6 +12,7 @@ type faults struct {
 	strikes Counts      // how often each came up
 	hunting int         // heads still to be killed, each soon after it took over
 	brought chain.Epoch // epoch of the last dead view for which a newcomer was started
+	wiped   *wipe       // nil: the coordinator has what it was told
 }
 
 // begin starts every kind that is switched on.
@@ -48,6 +49,9 @@ func (f *faults) happen(kind Fault, d dice) bool {
 	w := f.w
 	switch kind {
 	case Massacre:
+		if f.wiped != nil {
+			return false // all that is left would go
+		}
 		f.massacre(d)
 		return true
 	case Hunt:
@@ -66,6 +70,8 @@ func (f *faults) happen(kind Fault, d dice) bool {
 		return true
 	case ClientDeath:
 		return f.clientDeath(d)
+	case Wipe:
+		return f.wipe(d)
 	}
 	p := f.someone(d)
 	if p == nil {
@@ -117,6 +123,9 @@ func (f *faults) someone(d dice) *process {
 // spared tells whether p must not die alone: it is the last living member of the newest view, and nothing would be
 // left. Only a massacre does that.
 func (f *faults) spared(p *process) bool {
+	if f.wiped != nil {
+		return p == f.wiped.keeper
+	}
 	for _, m := range f.w.coord.now().view.Members {
 		if q := f.w.check.processes[m.MemberID]; q != nil && q != p && !q.dead {
 			return false
@@ -289,6 +298,9 @@ func (f *faults) heal() {
 	w.healed = true
 	w.coord.down = 0
 	w.net.heal()
+	if f.wiped != nil {
+		f.wiped.bringBack()
+	}
 	w.Coord.Rare, w.Delay.Rare, w.Disk.Rare = 0, 0, 0
 	w.Patience = max(w.Patience, 20*w.Timeout) // else several slow reads in a row might never end
 	if w.story.on {

@@ -28,6 +28,7 @@ const (
 	CoordCut                 // the coordinator does not hear from one server
 	Expire                   // the coordinator ends the session of a server that lives
 	Freeze                   // the coordinator shows one server nothing new
+	Wipe                     // the coordinator loses all it held, until an operator brings it back
 	Leave                    // a server is told to leave
 	ClientDeath              // a client dies
 	numFaults
@@ -54,6 +55,7 @@ var kinds = [numFaults]struct {
 	CoordCut:    {"coordinator-cut", 0.4},
 	Expire:      {"expiry", 0.4},
 	Freeze:      {"freeze", 0.3},
+	Wipe:        {"wipe", 0.1},
 	Leave:       {"leave", 0.3},
 	ClientDeath: {"client-death", 0.3},
 }

@@ -1,0 +1,95 @@
+package sim
+
+import (
+	"github.com/chaintable/chaintable/chain"
+)
+
+// wipe is a coordinator that has lost everything, and what an operator needs to bring it back.
+type wipe struct {
+	w      *world
+	was    coordState // at that moment
+	keeper *process   // a member that knows the view, and does not die meanwhile
+	backup bool       // the operator has a copy, to the moment; else servers are asked (table-server recover)
+	waits  bool       // the operator looks again later
+}
+
+// wipe has the coordinator forget all, at a moment at which some member has adopted the newest view.
+func (f *faults) wipe(d dice) bool {
+	w := f.w
+	now := w.coord.now()
+	if f.wiped != nil || !now.exists {
+		return false
+	}
+	x := &wipe{w: w, was: *now, backup: d.chance(0.5)}
+	for _, m := range now.view.Members {
+		if p := w.check.processes[m.MemberID]; p != nil && !p.dead && !p.leaving && p.view.Epoch == now.view.Epoch {
+			x.keeper = p
+		}
+	}
+	if x.keeper == nil {
+		return false
+	}
+	if w.story.on {
+		w.tell("the coordinator loses all that it held; %v keeps it in mind, backup=%t", x.keeper, x.backup)
+	}
+	f.wiped = x
+	w.coord.wipe(func(s *coordState) { *s = coordState{at: s.at} })
+	x.later(d)
+	return true
+}
+
+// later has the operator come.
+func (x *wipe) later(d dice) {
+	x.w.after(d.soon(4*x.w.Timeout), func() {
+		switch {
+		case x.w.faults.wiped != x:
+		case x.ready():
+			x.bringBack()
+		default:
+			x.later(d)
+		}
+	})
+}
+
+// ready tells whether the operator can do something: with a backup always, else when no server serves any more.
+func (x *wipe) ready() bool {
+	for _, p := range x.w.up() {
+		if !x.backup && p.chainID() == x.was.view.Chain && p.replica.Serving() {
+			return false
+		}
+	}
+	return true
+}
+
+// bringBack ends servers that have begun another chain meanwhile, and then writes the view: as it was, with all else, or, as table-server
+// recover does, what the keeper knows of it, in a later epoch.
+func (x *wipe) bringBack() {
+	w := x.w
+	w.faults.wiped = nil
+	for _, p := range w.up() {
+		if c := p.chainID(); c != 0 && c != x.was.view.Chain {
+			p.srv.crash()
+			w.faults.revive(p.srv, w.soon(w.Down))
+		}
+	}
+	next := x.was
+	if !x.backup {
+		view := x.keeper.view
+		view.Epoch += 1000
+		view.Learner = chain.Member{}
+		next = coordState{exists: true, view: chain.Recorded{View: view}}
+	}
+	if w.story.on {
+		w.tell("an operator brings the view back: %s", w.showView(next.view.View))
+	}
+	w.coord.wipe(func(s *coordState) { at := s.at; *s = next; s.at = at })
+}
+
+// wipe changes everything at once. All sessions end.
+func (c *coordinator) wipe(by func(*coordState)) {
+	c.wipes++
+	c.change(by)
+	for _, p := range c.w.up() {
+		p.session = c.connect()
+	}
+}
