@@ -143,7 +143,7 @@ func (c *client) begin(o *op) {
 	if !o.kind.reads() {
 		o.value = fmt.Sprintf("v%d.", o.id)
 		if c.chance(w.Big) {
-			o.value += strings.Repeat("x", c.IntN(5000))
+			o.value += strings.Repeat("x", c.IntN(w.BigBytes))
 		}
 		o.encode()
 		if c.sessions {

@@ -31,6 +31,7 @@ type Options struct {
 	Session int           // sessions that the table keeps; zero for the default
 
 	Timeout    time.Duration // T
+	Odd        float64       // share of the joiners that have another one: no chain takes them in
 	Tick       time.Duration
 	NoLeases   float64       // share of the servers that read behind barriers only
 	Drift      float64       // clocks run at 1-Drift to 1+Drift
@@ -47,6 +48,7 @@ type Options struct {
 	NoRestore  float64 // snapshots that cannot be put in place
 	Async      float64 // share of plain clients' puts whose number is the answer
 	Big        float64 // share of values that are large
+	BigBytes   int     // how large, at most
 	Reader     Range   // between reading a value and checking the lease
 	SlowReader float64 // readers that are starved for several T there
 
@@ -119,7 +121,13 @@ func Draw(seed uint64) Options {
 	}
 	o.Async = []float64{0.2, 0.2, 0.9}[rng.IntN(3)]
 	if chance(0.2) {
-		o.Big = 0.3
+		o.Big, o.BigBytes = 0.3, 5000
+	}
+	if chance(0.02) {
+		o.Big, o.BigBytes = 0.5, 400_000
+	}
+	if o.Joiners > 0 && chance(0.05) {
+		o.Odd = 0.5
 	}
 	o.Retain = []uint64{1, 2 << 10, 16 << 10, 0}[rng.IntN(4)]
 	if chance(0.15) {

@@ -79,7 +79,7 @@ func (w *world) run() Outcome {
 
 // restBound is how long a healed cluster may take: evicted servers wait 10 s, and so may each learner.
 func (w *world) restBound() time.Duration {
-	return time.Duration(20+10*len(w.servers))*time.Second + 60*w.Timeout
+	return time.Duration(20+10*len(w.servers))*time.Second + 120*w.Timeout
 }
 
 // comeToRest demands that a healed cluster becomes whole, and then that every server answers every read. An eviction that was
@@ -129,17 +129,20 @@ func (w *world) unrest() string {
 		return "there is no view"
 	}
 	up := w.up()
-	want := len(up)
+	want := 0
 	for _, p := range up {
 		if p.leaving {
 			return fmt.Sprintf("%v is leaving", p)
+		}
+		if head := w.check.processes[s.view.Head().MemberID]; head != nil && head.srv.timeout == p.srv.timeout {
+			want++
 		}
 	}
 	if s.view.Target > 0 {
 		want = min(want, s.view.Target)
 	}
 	if len(s.view.Members) != want || s.view.Learner != (chain.Member{}) {
-		return fmt.Sprintf("the view is %s, and %d servers are up", w.showView(s.view.View), len(up))
+		return fmt.Sprintf("the view is %s, and %d servers should be in it", w.showView(s.view.View), want)
 	}
 	var first *process
 	for _, m := range s.view.Members {

@@ -24,6 +24,7 @@ type server struct {
 	gone    bool          // for good
 
 	// What the server is told at its start.
+	timeout  time.Duration
 	target   int
 	noLeases bool
 	abandon  chain.Epoch
@@ -36,6 +37,10 @@ func (w *world) addServer() *server {
 		w: w, index: i, address: fmt.Sprintf("10.0.0.%d:7001", i+1),
 		offset: time.Duration(w.Int64N(int64(1000 * time.Hour))),
 		rate:   1 + w.Drift*(2*w.Float64()-1),
+	}
+	s.timeout = w.Timeout
+	if i >= w.Servers && i < w.Servers+w.Joiners && w.chance(w.Odd) {
+		s.timeout *= 2
 	}
 	s.noLeases, s.target = w.chance(w.NoLeases), w.Target
 	if w.chance(0.1) {
@@ -67,7 +72,7 @@ func (s *server) start() {
 	cfg := chain.Config{
 		Self:           chain.Member{MemberID: p.id, Address: s.address, Durable: s.disk != nil},
 		Boot:           s.boot,
-		SessionTimeout: w.Timeout,
+		SessionTimeout: s.timeout,
 		NewChain:       chain.ID(w.Uint64() | 1),
 		Target:         s.target,
 		NoLeases:       s.noLeases,
