@@ -10,7 +10,6 @@ type wipe struct {
 	was    coordState // at that moment
 	keeper *process   // a member that knows the view, and does not die meanwhile
 	backup bool       // the operator has a copy, to the moment; else servers are asked (table-server recover)
-	waits  bool       // the operator looks again later
 }
 
 // wipe has the coordinator forget all, at a moment at which some member has adopted the newest view.
