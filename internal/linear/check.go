@@ -1,0 +1,125 @@
+package linear
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// MaxWhole is how many operations a history may have that is checked as a whole.
+const MaxWhole = 300
+
+// ErrTimeout is a search that had no answer in time.
+var ErrTimeout = errors.New("no answer")
+
+// Violation is a history that no order explains.
+type Violation struct {
+	Key string      // empty: only the keys together are wrong
+	Ops []Operation // those that were looked at
+}
+
+func (v *Violation) Error() string {
+	return fmt.Sprintf("%s: %d operations are not linearizable", about(v.Key), len(v.Ops))
+}
+
+func about(key string) string {
+	if key == "" {
+		return "all keys together"
+	}
+	return "key " + key
+}
+
+// Check tells whether a history is linearizable, of a store that was empty before: each key alone, and the whole if it has
+// at most MaxWhole operations. Each search may take as long as timeout. The error is a *Violation, or wraps ErrTimeout.
+func Check(ops []Operation, timeout time.Duration) error {
+	keys, places := keysOf(ops)
+	alone := make([][]*step, len(keys))
+	var whole []*step
+	for i := range ops {
+		o := &ops[i]
+		if o.Outcome == Refused || o.reads() && o.Outcome != Done {
+			continue // nothing follows from it
+		}
+		s := &step{Operation: o, read: o.Read, end: o.End, whole: true}
+		for j, k := range o.Keys {
+			place := places[k]
+			s.cells = append(s.cells, place)
+			one := &step{Operation: o, cells: only, end: o.End, whole: len(o.Keys) == 1}
+			if o.Kind == Get {
+				one.read = o.Read[j : j+1]
+			}
+			alone[place] = append(alone[place], one)
+		}
+		if o.Kind == Clear {
+			for i := range alone {
+				alone[i] = append(alone[i], s)
+			}
+		}
+		whole = append(whole, s)
+	}
+	for i, key := range keys {
+		if err := check(key, 1, alone[i], timeout); err != nil {
+			return err
+		}
+	}
+	if len(ops) > MaxWhole {
+		return nil
+	}
+	return check("", len(keys), whole, timeout)
+}
+
+// only is the cells of an operation in a state with one key.
+var only = []int{0}
+
+// keysOf are the keys in order of appearance, and the place of each.
+func keysOf(ops []Operation) (keys []string, places map[string]int) {
+	places = make(map[string]int)
+	for i := range ops {
+		for _, k := range ops[i].Keys {
+			if _, ok := places[k]; !ok {
+				places[k] = len(keys)
+				keys = append(keys, k)
+			}
+		}
+	}
+	return keys, places
+}
+
+// check searches for an order of the operations on n keys.
+func check(key string, n int, all []*step, timeout time.Duration) error {
+	a := authorsOf(all)
+	a.bound(all)
+	steps := a.decisive(all)
+	// What nobody knows to be over may come last, where it is in nobody's way. So an order of the others is one of all, and mostly there is one.
+	over := slices.DeleteFunc(slices.Clone(steps), func(s *step) bool { return s.end == 0 })
+	result := search(n, over, timeout)
+	if len(over) < len(steps) && result != porcupine.Ok {
+		result = search(n, steps, timeout)
+	}
+	switch result {
+	case porcupine.Illegal:
+		v := &Violation{Key: key}
+		for _, s := range all {
+			v.Ops = append(v.Ops, *s.Operation)
+		}
+		return v
+	case porcupine.Unknown:
+		return fmt.Errorf("%s: %w about %d operations in %v", about(key), ErrTimeout, len(all), timeout)
+	}
+	return nil
+}
+
+func search(n int, steps []*step, timeout time.Duration) porcupine.CheckResult {
+	ops := make([]porcupine.Operation, len(steps))
+	for i, s := range steps {
+		ops[i] = porcupine.Operation{Input: s, Call: int64(s.Start), Return: int64(s.end)}
+		if s.end == 0 {
+			ops[i].Return = math.MaxInt64
+		}
+	}
+	return porcupine.CheckOperationsTimeout(table(n), ops, timeout)
+}

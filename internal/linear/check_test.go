@@ -1,0 +1,322 @@
+package linear
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// at puts an operation in time; an end of zero is none.
+func at(start, end time.Duration, o Operation) Operation {
+	o.Start, o.End = start, end
+	return o
+}
+
+// put, del and incr are writes that were acknowledged; got is a read of keys, of which "" was not there.
+
+func put(value string, keys ...string) Operation {
+	return Operation{Kind: Put, Keys: keys, Value: value, Outcome: Done}
+}
+
+func del(count int64, keys ...string) Operation {
+	return Operation{Kind: Delete, Keys: keys, Count: count, Outcome: Done}
+}
+
+func incr(key string, sum int64) Operation {
+	return Operation{Kind: Increment, Keys: []string{key}, Delta: 1, Count: sum, Outcome: Done}
+}
+
+func got(keysAndValues ...string) Operation {
+	o := Operation{Kind: Get, Outcome: Done}
+	for kv := range slices.Chunk(keysAndValues, 2) {
+		o.Keys, o.Read = append(o.Keys, kv[0]), append(o.Read, Value{Found: kv[1] != "", Text: kv[1]})
+	}
+	return o
+}
+
+func size(n int64) Operation { return Operation{Kind: Size, Count: n, Outcome: Done} }
+
+func flush() Operation { return Operation{Kind: Clear, Outcome: Done} }
+
+// untold takes the answer away, told is another one, asked has a condition, and numbered a place in the log.
+
+func untold(o Operation) Operation { return told(Untold, o) }
+
+func told(outcome Outcome, o Operation) Operation {
+	o.Outcome = outcome
+	return o
+}
+
+func asked(c Condition, o Operation) Operation {
+	o.If = c
+	return o
+}
+
+func numbered(seq uint64, o Operation) Operation {
+	o.Seq = seq
+	return o
+}
+
+// version says which write of the one key a read saw.
+func version(seq uint64, o Operation) Operation {
+	o.Read[0].Version = seq
+	return o
+}
+
+const whole = "all keys together"
+
+// TestCheck has good histories pass, and those that are known to be bad not.
+func TestCheck(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		ops  []Operation
+		bad  string // what is not linearizable; empty for nothing
+	}{
+		{"nothing", nil, ""},
+		{"write, then read", []Operation{at(1, 2, put("v", "k")), at(3, 4, got("k", "v"))}, ""},
+		{"reads beside a write see either", []Operation{
+			at(1, 9, put("v", "k")), at(2, 3, got("k", "")), at(4, 5, got("k", "v")),
+		}, ""},
+		{"times that touch are together", []Operation{at(1, 3, put("v", "k")), at(3, 4, got("k", ""))}, ""},
+		{"stale read", []Operation{at(1, 2, put("v", "k")), at(3, 4, got("k", ""))}, "key k"},
+		{"stale read of a value", []Operation{at(1, 2, put("v", "k")), at(3, 4, put("w", "k")), at(5, 6, got("k", "v"))}, "key k"},
+		{"read goes back", []Operation{
+			at(1, 9, put("v", "k")), at(2, 3, got("k", "v")), at(4, 5, got("k", "")),
+		}, "key k"},
+		{"two readers disagree about the order of writes", []Operation{
+			at(1, 9, put("v", "k")), at(1, 9, put("w", "k")), at(2, 3, got("k", "v")), at(4, 5, got("k", "w")), at(6, 7, got("k", "v")),
+		}, "key k"},
+		{"acknowledged write lost", []Operation{
+			at(1, 2, put("v", "k")), at(3, 4, put("w", "k")), at(5, 6, got("k", "w")), at(7, 8, got("k", "v")),
+		}, "key k"},
+		{"the only acknowledged write lost", []Operation{at(1, 2, put("v", "k")), at(100, 101, got("k", ""))}, "key k"},
+		{"value from nowhere", []Operation{at(1, 2, put("v", "k")), at(3, 4, got("k", "x"))}, "key k"},
+		{"value of the future", []Operation{at(1, 2, got("k", "v")), at(3, 4, put("v", "k"))}, "key k"},
+		{"value of the future, untold", []Operation{at(1, 2, got("k", "v")), at(3, 0, untold(put("v", "k")))}, "key k"},
+		{"missing, there, missing", []Operation{
+			at(1, 2, got("k", "")), at(3, 4, put("v", "k")), at(5, 6, got("k", "v")), at(7, 8, del(1, "k")), at(9, 10, got("k", "")),
+		}, ""},
+		{"missing while it is there", []Operation{
+			at(1, 2, got("k", "")), at(3, 4, put("v", "k")), at(5, 6, got("k", "")), at(7, 8, del(1, "k")), at(9, 10, got("k", "")),
+		}, "key k"},
+		{"value that is written twice, between", []Operation{
+			at(1, 2, put("v", "k")), at(3, 4, got("k", "v")), at(5, 6, put("w", "k")), at(7, 8, got("k", "v")), at(9, 10, put("v", "k")), at(11, 12, got("k", "v")),
+		}, "key k"},
+		{"number that is counted to twice, between", []Operation{
+			at(1, 2, put("1", "k")), at(3, 4, got("k", "1")), at(5, 6, incr("k", 2)), at(7, 8, got("k", "1")), at(9, 10, del(1, "k")), at(11, 12, incr("k", 1)), at(13, 14, got("k", "1")),
+		}, "key k"},
+		{"empty value is not there", []Operation{at(1, 2, put("", "k")), at(3, 4, got("k", ""))}, "key k"},
+		{"value of another key", []Operation{at(1, 2, put("v", "a")), at(3, 4, got("b", "v"))}, "key b"},
+
+		{"untold write may never be seen", []Operation{
+			at(1, 0, untold(put("v", "k"))), at(2, 3, got("k", "")), at(4, 5, got("k", "")),
+		}, ""},
+		{"untold write may come late", []Operation{
+			at(1, 0, untold(put("v", "k"))), at(2, 3, put("w", "k")), at(4, 5, got("k", "w")), at(6, 7, got("k", "v")),
+		}, ""},
+		{"untold write comes once", []Operation{
+			at(1, 0, untold(put("v", "k"))), at(2, 3, got("k", "v")), at(4, 5, put("w", "k")), at(6, 7, got("k", "v")),
+		}, "key k"},
+		{"untold write that is over has taken effect", []Operation{at(1, 2, untold(put("v", "k"))), at(3, 4, got("k", ""))}, "key k"},
+		{"untold delete explains a missing key", []Operation{
+			at(1, 2, put("v", "k")), at(3, 0, untold(del(0, "k"))), at(4, 5, got("k", "v")), at(6, 7, got("k", "")),
+		}, ""},
+		{"read without an answer says nothing", []Operation{at(1, 2, put("v", "k")), at(3, 4, Operation{Kind: Get, Keys: []string{"k"}})}, ""},
+		{"refused write was not executed", []Operation{at(1, 2, told(Refused, put("v", "k"))), at(3, 4, got("k", ""))}, ""},
+		{"refused write was executed", []Operation{at(1, 2, told(Refused, put("v", "k"))), at(3, 4, got("k", "v"))}, "key k"},
+
+		{"increments", []Operation{at(1, 9, incr("n", 2)), at(1, 9, incr("n", 1)), at(10, 11, got("n", "2"))}, ""},
+		{"untold increment explains a gap", []Operation{at(1, 2, incr("n", 1)), at(3, 0, untold(incr("n", 0))), at(4, 5, incr("n", 3))}, ""},
+		{"increment executed twice", []Operation{at(1, 2, incr("n", 1)), at(3, 4, got("n", "2"))}, "key n"},
+		{"untold increment executed twice", []Operation{at(1, 0, untold(incr("n", 0))), at(2, 3, incr("n", 3))}, "key n"},
+		{"increment not executed", []Operation{at(1, 2, incr("n", 1)), at(3, 4, incr("n", 1))}, "key n"},
+		{"increment of no number", []Operation{at(1, 2, put("v", "n")), at(3, 4, told(NotInteger, incr("n", 0))), at(5, 6, got("n", "v"))}, ""},
+		{"increment of a number refused as none", []Operation{at(1, 2, put("5", "n")), at(3, 4, told(NotInteger, incr("n", 0)))}, "key n"},
+
+		{"condition holds", []Operation{at(1, 2, asked(IfAbsent, put("v", "k"))), at(3, 4, asked(IfPresent, put("w", "k"))), at(5, 6, got("k", "w"))}, ""},
+		{"condition fails", []Operation{
+			at(1, 2, put("v", "k")), at(3, 4, told(Failed, asked(IfAbsent, put("w", "k")))), at(5, 6, got("k", "v")),
+		}, ""},
+		{"two who were both the first", []Operation{at(1, 9, asked(IfAbsent, put("v", "k"))), at(1, 9, asked(IfAbsent, put("w", "k")))}, "key k"},
+		{"nobody was the first", []Operation{
+			at(1, 9, told(Failed, asked(IfAbsent, put("v", "k")))), at(1, 9, told(Failed, asked(IfAbsent, put("w", "k")))),
+		}, "key k"},
+		{"condition failed, and written", []Operation{
+			at(1, 2, put("v", "k")), at(3, 4, told(Failed, asked(IfAbsent, put("w", "k")))), at(5, 6, got("k", "w")),
+		}, "key k"},
+
+		{"delete counts", []Operation{at(1, 2, put("v", "a", "b")), at(3, 4, del(2, "a", "b", "c")), at(5, 6, del(0, "a"))}, ""},
+		{"delete of what is there found nothing", []Operation{at(1, 2, put("v", "k")), at(3, 4, del(0, "k"))}, "key k"},
+		{"delete not executed", []Operation{at(1, 2, put("v", "k")), at(3, 4, del(1, "k")), at(5, 6, got("k", "v"))}, "key k"},
+		{"delete of several counted wrong", []Operation{at(1, 2, put("v", "a", "b")), at(3, 4, del(1, "a", "b"))}, whole},
+
+		{"clear", []Operation{at(1, 2, put("v", "a", "b")), at(3, 4, flush()), at(5, 6, got("a", "", "b", "")), at(7, 8, size(0))}, ""},
+		{"clear not seen", []Operation{at(1, 2, put("v", "k")), at(3, 4, flush()), at(5, 6, got("k", "v"))}, "key k"},
+		{"clear not seen by size", []Operation{at(1, 2, put("v", "k")), at(3, 4, flush()), at(5, 6, size(1))}, whole},
+		{"clear torn", []Operation{
+			at(1, 2, put("v", "a", "b")), at(3, 9, flush()), at(4, 5, got("a", "", "b", "v")),
+		}, whole},
+		{"size", []Operation{at(1, 2, put("v", "a", "b")), at(3, 9, del(1, "a")), at(4, 5, size(2)), at(6, 7, size(1))}, ""},
+		{"size that never was", []Operation{at(1, 2, put("v", "a", "b")), at(3, 9, put("w", "c", "d")), at(4, 5, size(3))}, whole},
+
+		{"dirty read across two keys", []Operation{ // each key alone can be explained
+			at(1, 9, put("v", "a", "b")), at(2, 3, got("a", "v")), at(4, 5, got("b", "")),
+		}, whole},
+		{"two readers see two writes in different orders", []Operation{
+			at(1, 9, put("v", "a")), at(1, 9, put("w", "b")), at(2, 3, got("a", "v", "b", "")), at(2, 3, got("a", "", "b", "w")),
+		}, whole},
+		{"read of several keys torn between two writes", []Operation{
+			at(1, 2, put("v", "a", "b")), at(3, 9, put("w", "a", "b")), at(4, 5, got("a", "v", "b", "w")),
+		}, whole},
+		{"read of several keys torn within an untold write", []Operation{
+			at(1, 2, put("v", "a", "b")), at(3, 0, untold(put("w", "a", "b"))), at(4, 5, got("a", "v", "b", "w")),
+		}, whole},
+		{"read of several keys before and after", []Operation{
+			at(1, 2, put("v", "a", "b")), at(3, 9, put("w", "a", "b")), at(4, 5, got("a", "v", "b", "v")), at(6, 7, got("a", "w", "b", "w")),
+		}, ""},
+
+		{"in the order of the log", []Operation{at(1, 9, numbered(2, put("w", "k"))), at(1, 9, numbered(1, put("v", "k"))), at(10, 11, got("k", "w"))}, ""},
+		{"against the order of the log", []Operation{at(1, 9, numbered(2, put("w", "k"))), at(1, 9, numbered(1, put("v", "k"))), at(10, 11, got("k", "v"))}, "key k"},
+		{"order of the log against real time", []Operation{at(5, 6, numbered(1, put("v", "k"))), at(1, 2, numbered(2, put("w", "k")))}, "key k"},
+		{"order of the log over two keys", []Operation{
+			at(1, 9, numbered(1, put("v", "a"))), at(1, 9, numbered(2, put("w", "b"))), at(2, 3, got("b", "w")), at(4, 5, got("a", "")),
+		}, whole},
+		{"version of another write", []Operation{at(1, 2, numbered(1, put("v", "k"))), at(3, 4, version(2, got("k", "v")))}, "key k"},
+		{"right version, wrong value", []Operation{
+			at(1, 2, numbered(1, put("v", "k"))), at(3, 4, version(1, got("k", "v"))), at(3, 5, version(1, got("k", "x"))), at(3, 4, version(1, got("k", "v"))),
+		}, "key k"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := Check(c.ops, time.Minute)
+			v, bad := errors.AsType[*Violation](err)
+			switch {
+			case err != nil && !bad:
+				t.Fatal(err)
+			case bad != (c.bad != ""), bad && about(v.Key) != c.bad:
+				t.Errorf("got %v, want %q to be wrong", err, c.bad)
+			}
+		})
+	}
+}
+
+// TestCheckLong has what only the whole history shows be looked for in short ones alone.
+func TestCheckLong(t *testing.T) {
+	torn := []Operation{at(1, 2, put("v", "a", "b")), at(3, 9, put("w", "a", "b")), at(4, 5, got("a", "v", "b", "w"))}
+	for len(torn) < MaxWhole {
+		torn = append(torn, at(10, 11, got("a", "w")))
+	}
+	if err := Check(torn, time.Minute); err == nil {
+		t.Errorf("%d operations were not checked together", len(torn))
+	}
+	if err := Check(append(torn, at(10, 11, got("a", "w"))), time.Minute); err != nil {
+		t.Errorf("%d operations: %v", len(torn)+1, err)
+	}
+}
+
+// TestCheckTimeout has a search that takes too long be a failure.
+func TestCheckTimeout(t *testing.T) {
+	var ops []Operation
+	for i := range 40 { // any of 2^40 sets of these may have come before the read, and none explains it
+		ops = append(ops, at(1, 50, incr("n", int64(i+1))))
+		ops = append(ops, at(1, 50, untold(Operation{Kind: Increment, Keys: []string{"n"}, Delta: int64(1) << i})))
+	}
+	ops = append(ops, at(60, 61, got("n", "-1")))
+	if err := Check(ops, time.Millisecond); !errors.Is(err, ErrTimeout) {
+		t.Errorf("got %v, want %v", err, ErrTimeout)
+	}
+}
+
+// TestReductions makes up histories, and holds what is answered about them against the search without any of what makes it shorter.
+func TestReductions(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	verdicts := map[bool]int{}
+	for range 3000 {
+		ops := invent(random)
+		var all []*step
+		_, places := keysOf(ops)
+		for i := range ops {
+			s := &step{Operation: &ops[i], read: ops[i].Read, end: ops[i].End, whole: true}
+			for _, k := range ops[i].Keys {
+				s.cells = append(s.cells, places[k])
+			}
+			all = append(all, s)
+		}
+		want := search(len(places), all, time.Minute) == porcupine.Ok
+		err := Check(ops, time.Minute)
+		if (err == nil) != want {
+			var b strings.Builder
+			for _, o := range ops {
+				fmt.Fprintln(&b, o)
+			}
+			t.Fatalf("got %v, while the plain search says %v about\n%s", err, want, &b)
+		}
+		verdicts[want]++
+	}
+	t.Logf("%d good, %d bad", verdicts[true], verdicts[false])
+	if verdicts[true] < 300 || verdicts[false] < 300 {
+		t.Error("hardly any of one sort: nothing is compared")
+	}
+}
+
+// invent makes up a history: operations on two keys in some order, each with a time around its place there. In every second history reads
+// are sometimes told what was there earlier.
+func invent(random *rand.Rand) (ops []Operation) {
+	keys := []string{"a", "b"}
+	all := []*state{{cells: make([]cell, len(keys))}}
+	stale := random.IntN(2) == 0
+	for i := range 4 + random.IntN(12) {
+		now := all[len(all)-1]
+		place := random.IntN(len(keys))
+		o := Operation{Keys: keys[place : place+1], Outcome: Done}
+		cells := []int{place}
+		if random.IntN(3) == 0 {
+			o.Keys, cells = keys, []int{0, 1}
+		}
+		switch random.IntN(10) {
+		case 0, 1, 2:
+			o.Kind, o.Value = Put, "v"+strconv.Itoa(i)
+		case 3:
+			o.Kind, o.Keys, cells, o.Delta = Increment, keys[:1], []int{0}, 1
+		case 4:
+			o.Kind = Delete
+		case 5:
+			o.Kind, o.Keys, cells = Size, nil, nil
+		default:
+			o.Kind = Get
+		}
+		moment := time.Duration(10 * (i + 1))
+		o.Start, o.End = moment-time.Duration(random.IntN(10)), moment+time.Duration(random.IntN(20))
+		s := &step{Operation: &o, cells: cells}
+		switch o.Kind {
+		case Get, Size:
+			if stale && random.IntN(2) == 0 {
+				now = all[random.IntN(len(all))]
+			}
+			for _, c := range cells {
+				is := now.cells[c]
+				o.Read = append(o.Read, Value{Found: is.present, Text: is.value})
+			}
+			o.Count = now.size()
+		default:
+			late := random.IntN(6) == 0
+			if !late || random.IntN(2) == 0 {
+				now, o.Outcome, o.Count = s.apply(now)
+				all = append(all, now)
+			}
+			if late {
+				o.Outcome, o.End = Untold, 0
+			}
+		}
+		ops = append(ops, o)
+	}
+	return ops
+}

@@ -1,0 +1,125 @@
+package linear
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// step is an operation in the search, with its keys as places in the state.
+type step struct {
+	*Operation
+	cells []int
+	read  []Value       // of Get: for each of cells
+	whole bool          // the state has all of the operation's keys
+	end   time.Duration // End, or sooner if it is known to be over sooner
+}
+
+// state is a table in the search. It never changes: a write makes another.
+type state struct {
+	cells []cell
+	last  uint64 // the Seq of the last write that was put in order
+}
+
+// cell is what a key holds.
+type cell struct {
+	present bool
+	value   string
+	version uint64 // the Seq of the write that made it
+}
+
+// table is the model of n keys.
+func table(n int) porcupine.Model {
+	return porcupine.Model{
+		Init: func() any { return &state{cells: make([]cell, n)} },
+		Step: func(was, input, _ any) (bool, any) { return input.(*step).take(was.(*state)) },
+		Equal: func(a, b any) bool {
+			s, t := a.(*state), b.(*state)
+			return s == t || s.last == t.last && slices.Equal(s.cells, t.cells)
+		},
+	}
+}
+
+// take puts the operation behind those that made the state, and tells whether what the client was told allows it.
+func (s *step) take(was *state) (bool, *state) {
+	switch s.Kind {
+	case Get:
+		for i, c := range s.cells {
+			if saw, is := &s.read[i], &was.cells[c]; saw.Found != is.present || saw.Text != is.value || saw.Version != 0 && saw.Version != is.version {
+				return false, was
+			}
+		}
+		return true, was
+	case Size:
+		return s.Count == was.size(), was
+	}
+	if s.Seq != 0 && s.Seq <= was.last {
+		return false, was
+	}
+	next, outcome, count := s.apply(was)
+	if s.Outcome != Untold {
+		counts := s.Kind == Increment || s.Kind == Delete && s.whole
+		if outcome != s.Outcome || outcome == Done && counts && count != s.Count {
+			return false, was
+		}
+	}
+	return true, next
+}
+
+func (s *state) size() (n int64) {
+	for i := range s.cells {
+		if s.cells[i].present {
+			n++
+		}
+	}
+	return n
+}
+
+// apply is what a write makes of a state, and what its client is told.
+func (s *step) apply(was *state) (next *state, outcome Outcome, count int64) {
+	next = &state{cells: was.cells, last: max(was.last, s.Seq)}
+	if !s.holds(was) {
+		return next, Failed, 0
+	}
+	write := cell{present: true, value: s.Value, version: s.Seq}
+	switch s.Kind {
+	case Increment:
+		is := &was.cells[s.cells[0]]
+		n, err := strconv.ParseInt(is.value, 10, 64)
+		if is.present && err != nil {
+			return next, NotInteger, 0
+		}
+		count = n + s.Delta
+		write.value = strconv.FormatInt(count, 10)
+	case Delete, Clear:
+		write = cell{}
+	}
+	next.cells = slices.Clone(was.cells)
+	if s.Kind == Clear {
+		clear(next.cells)
+	}
+	for _, c := range s.cells {
+		if s.Kind == Delete && was.cells[c].present {
+			count++
+		}
+		next.cells[c] = write
+	}
+	return next, Done, count
+}
+
+// holds tells whether the condition does.
+func (s *step) holds(was *state) bool {
+	if s.If == Always {
+		return true
+	}
+	is := &was.cells[s.cells[0]]
+	switch s.If {
+	case IfAbsent:
+		return !is.present
+	case IfPresent:
+		return is.present
+	}
+	return is.version == s.Version
+}
