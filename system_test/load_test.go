@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/chaintable/chaintable/internal/linear"
 )
 
 // load is clients that write and read at all servers, each one command at a time, as fast as a ticker lets them: enough for every fault to hit
@@ -142,11 +144,24 @@ func (l *load) refused(what string, err error) {
 
 // client is a user: it stays at one server until that one fails it, and then goes to the next.
 type client struct {
-	load    *load
 	servers func() []string
 	place   int // in the list of servers
+	timeout time.Duration
+	failed  func(words []string, at string, err error) // is told of each command that was not answered as it should
 	conn    *conn
 	at      string
+}
+
+func (l *load) client(place int, servers func() []string) *client {
+	return &client{servers: servers, place: place, timeout: clientTimeout, failed: l.failed}
+}
+
+func (l *load) failed(words []string, at string, err error) {
+	if _, ok := errors.AsType[refusal](err); ok {
+		l.refused(fmt.Sprint(words, " at ", at), err)
+	} else {
+		l.broken.Add(1)
+	}
 }
 
 // connected tells whether there is a connection, or one could be made.
@@ -175,17 +190,22 @@ func (c *client) close() {
 // do sends a command. An error says that it was refused, or that it is not known what became of it; and then the client goes to another
 // server.
 func (c *client) do(words ...string) (string, error) {
-	answer, err := c.conn.do(clientTimeout, words...)
-	if err == nil || errors.Is(err, errNoKey) {
-		return answer, err
+	answer, err := c.conn.do(c.timeout, words...)
+	if err != nil && !errors.Is(err, errNoKey) {
+		c.failed(words, c.at, err)
+		c.close()
 	}
-	if _, ok := errors.AsType[refusal](err); ok {
-		c.load.refused(fmt.Sprint(words, " at ", c.at), err)
-	} else {
-		c.load.broken.Add(1)
+	return answer, err
+}
+
+// list sends a command that is answered with a list.
+func (c *client) list(words ...string) ([]linear.Value, error) {
+	values, err := c.conn.list(c.timeout, words...)
+	if err != nil {
+		c.failed(words, c.at, err)
+		c.close()
 	}
-	c.close()
-	return "", err
+	return values, err
 }
 
 // each calls f at the client's pace, until the load ends.
@@ -207,7 +227,7 @@ func (l *load) each(c *client, f func()) {
 
 // write has one client write its counters in turn. A write without an answer is sent again, to another server, until it is acknowledged.
 func (l *load) write(place int, own []*counter) {
-	c := &client{load: l, servers: l.servers, place: place}
+	c := l.client(place, l.servers)
 	i := 0
 	l.each(c, func() {
 		k := own[i]
@@ -229,7 +249,7 @@ func (l *load) write(place int, own []*counter) {
 
 // reads has one client read any counters.
 func (l *load) reads(place int, servers func() []string, count *atomic.Int64) {
-	c := &client{load: l, servers: servers, place: place}
+	c := l.client(place, servers)
 	l.each(c, func() {
 		l.mu.Lock()
 		k := l.counters[rand.IntN(len(l.counters))] // which one matters to no outcome

@@ -6,6 +6,8 @@
 //
 //	go test ./system_test -kills 30      more servers killed under load
 //	go test ./system_test -outage 1m     ZooKeeper away for longer
+//	go test ./system_test -run TestHistories -runs 200
+//	                                     more recorded histories; -history-seed N repeats those from N on
 package system_test
 
 import (
@@ -24,9 +26,11 @@ import (
 )
 
 var (
-	killsFlag  = flag.Int("kills", 3, "servers that TestKill kills under load")
-	outageFlag = flag.Duration("outage", 5*sessionTimeout, "how long TestOutage keeps ZooKeeper away")
-	levelFlag  = flag.String("server-log-level", "info", "--log-level of the servers")
+	killsFlag       = flag.Int("kills", 3, "servers that TestKill kills under load")
+	outageFlag      = flag.Duration("outage", 5*sessionTimeout, "how long TestOutage keeps ZooKeeper away")
+	runsFlag        = flag.Int("runs", 20, "runs of TestHistories")
+	historySeedFlag = flag.Uint64("history-seed", 0, "the seed of the first run of TestHistories; the others follow. Zero: any")
+	levelFlag       = flag.String("server-log-level", "info", "--log-level of the servers")
 )
 
 // sessionTimeout is T of every server.

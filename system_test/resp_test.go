@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/chaintable/chaintable/internal/linear"
 )
 
 // conn is the least client of Redis's protocol: it tries nothing twice, so a test sees all that a server answers.
@@ -36,13 +38,46 @@ func connect(address string) (*conn, error) {
 
 // do sends a command, and returns its answer: a line, a number or a string.
 func (c *conn) do(timeout time.Duration, words ...string) (string, error) {
-	if err := c.SetDeadline(time.Now().Add(timeout)); err != nil {
-		return "", err
-	}
-	if _, err := c.Write(command(nil, words...)); err != nil {
+	if err := c.send(timeout, words...); err != nil {
 		return "", err
 	}
 	return c.answer()
+}
+
+// list sends a command that is answered with a list of strings, and returns them.
+func (c *conn) list(timeout time.Duration, words ...string) (values []linear.Value, err error) {
+	if err := c.send(timeout, words...); err != nil {
+		return nil, err
+	}
+	line, err := c.r.ReadString('\n')
+	if err != nil {
+		return nil, err
+	}
+	line = strings.TrimSuffix(line, "\r\n")
+	if line[0] == '-' {
+		return nil, refusal(line[1:])
+	}
+	n, err := strconv.Atoi(strings.TrimPrefix(line, "*"))
+	if err != nil {
+		return nil, fmt.Errorf("answer %q", line)
+	}
+	for range n {
+		text, err := c.answer()
+		if err != nil && !errors.Is(err, errNoKey) {
+			return nil, err
+		}
+		values = append(values, linear.Value{Found: err == nil, Text: text})
+	}
+	return values, nil
+}
+
+// send sends a command, whose answer must come within timeout.
+func (c *conn) send(timeout time.Duration, words ...string) error {
+	if err := c.SetDeadline(time.Now().Add(timeout)); err != nil {
+		return err
+	}
+	_, err := c.Write(command(nil, words...))
+	return err
 }
 
 // command appends a command as it is sent.

@@ -206,20 +206,23 @@ func (c *seedClient) ask(m seedMessage) (reply seedMessage, err error) {
 		*place = nil
 		return reply, err
 	}
-	defer func() {
-		if err != nil {
-			_ = (*place).Close()
-			*place = nil
-		}
-	}()
-	if err := (*place).SetDeadline(time.Now().Add(clientTimeout)); err != nil {
+	if reply, err = (*place).ask(m, clientTimeout); err != nil {
+		_ = (*place).Close()
+		*place = nil
+	}
+	return reply, err
+}
+
+// ask sends one request, and reads the reply.
+func (c *seedConn) ask(m seedMessage, timeout time.Duration) (reply seedMessage, err error) {
+	if err := c.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return reply, err
 	}
-	if _, err := (*place).Write(m.encode()); err != nil {
+	if _, err := c.Write(m.encode()); err != nil {
 		return reply, err
 	}
 	b := make([]byte, maxReply)
-	n, err := (*place).Read(b)
+	n, err := c.Read(b)
 	if err != nil {
 		return reply, err
 	}
@@ -325,22 +328,22 @@ func TestSeedClient(t *testing.T) {
 
 // TestSeedWriteLost has a head die with a put that it has numbered and nobody else has heard of. verify says so, and the client puts again.
 func TestSeedWriteLost(t *testing.T) {
-	c, places := newSevered(t, 3)
+	c := newNetwork(t, []string{needs.AnyZooKeeper(t)}, 3)
 	client := startSeedClient(t, c.connect)
 	put := func(value string) seedMessage {
 		return seedMessage{opcode: seedPut, kind: seedTypeEntry, key: "k", data: []byte(value)}
 	}
 	client.settle(put("old"), client.insist(put("old")).result)
 	head, next := c.members()[0], c.members()[1]
-	places[next].in.silence(places[head].id)
+	c.places[next].in.silence(c.places[head].id)
 	number := client.insist(put("new")).result
 	verify := seedMessage{opcode: seedVerify, kind: seedTypeResult, result: number}
 	if state := client.insist(verify).result; state != 0 {
 		t.Errorf("verify of a put that is on the way: %d, want 0, pending", state)
 	}
 	c.kill(head)
-	places[next].in.cut() // what it sent is gone with it
-	places[next].in.heal(places[head].id)
+	c.places[next].in.cut() // what it sent is gone with it
+	c.places[next].in.heal(c.places[head].id)
 	client.settle(put("new"), number)
 	if client.again != 1 {
 		t.Errorf("the put was asked for again %d times, want once", client.again)

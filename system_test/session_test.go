@@ -77,18 +77,24 @@ func closeSession(zookeeper string, s zkSession) error {
 	return nil
 }
 
+// expire closes the session of a server, which reaches a ZooKeeper of one server, and waits until it has another.
+func (n *network) expire(s *server) {
+	n.t.Helper()
+	out := n.places[s].out[0]
+	old, mark := out.session(), s.mark()
+	waitFor(n.t, "another session", func() bool {
+		if err := closeSession(n.zookeepers[0], old); err != nil {
+			n.t.Fatal(err)
+		}
+		return out.session().id != old.id
+	})
+	s.expect(mark, "session with ZooKeeper has expired")
+}
+
 // TestSessionClosed closes ZooKeeper sessions of living members, under load. Nobody loses a place, and no client notices.
 func TestSessionClosed(t *testing.T) {
 	z := needs.AnyZooKeeper(t)
-	c := newCluster(t, z+chroot())
-	paths := map[*server]*sessionProxy{}
-	for range 3 {
-		p := startSessionProxy(t, z)
-		s := c.startAt("0", p.Address+c.chroot)
-		paths[s] = p
-		c.admit(s)
-	}
-	c.awaitPublished()
+	c := newNetwork(t, []string{z}, 3)
 	before := c.view()
 	l := startLoad(t, c.addresses, nil)
 	seed := rand.Uint64()
@@ -98,15 +104,8 @@ func TestSessionClosed(t *testing.T) {
 	for range 10 {
 		l.flow(100)
 		s := c.members()[random.IntN(3)]
-		old, mark := paths[s].session(), s.mark()
 		begin := time.Now()
-		waitFor(t, "another session", func() bool {
-			if err := closeSession(z, old); err != nil {
-				t.Fatal(err)
-			}
-			return paths[s].session().id != old.id
-		})
-		s.expect(mark, "session with ZooKeeper has expired")
+		c.expire(s)
 		waitFor(t, "all leases", func() bool { st, err := s.status(); return err == nil && st.LeaseLeftMS > 0 })
 		c.awaitPublished()
 		longest = max(longest, time.Since(begin))
