@@ -250,7 +250,7 @@ func TestReductions(t *testing.T) {
 			}
 			all = append(all, s)
 		}
-		want := search(len(places), all, time.Minute) == porcupine.Ok
+		want := searchWith(nil, len(places), all, time.Minute) == porcupine.Ok
 		err := Check(ops, time.Minute)
 		if (err == nil) != want {
 			var b strings.Builder

@@ -15,12 +15,33 @@ type step struct {
 	read  []Value       // of Get: for each of cells
 	whole bool          // the state has all of the operation's keys
 	end   time.Duration // End, or sooner if it is known to be over sooner
+	rank  int           // of a read: its place in queue
 }
 
 // state is a table in the search. It never changes: a write makes another.
 type state struct {
 	cells []cell
-	last  uint64 // the Seq of the last write that was put in order
+	last  uint64   // the Seq of the last write that was put in order
+	taken []uint64 // the reads that were put in order, a bit for the rank of each; nil without a queue
+}
+
+// queue is all reads in the order in which they began.
+//
+// A read that fits in now may as well be taken now: it changes nothing, so what explains the rest explains it without the read, too. So nothing else that began
+// after such a read is taken before it, and the search does not try each place that each of many reads could have.
+type queue []*step
+
+// waits tells whether a read must be taken first.
+func (q queue) waits(s *step, now *state) bool {
+	for _, r := range q {
+		if r.Start > s.Start || s.reads() && r.rank >= s.rank {
+			return false
+		}
+		if now.taken[r.rank/64]&(1<<(r.rank%64)) == 0 && r.fits(now) {
+			return true
+		}
+	}
+	return false
 }
 
 // cell is what a key holds.
@@ -30,11 +51,17 @@ type cell struct {
 	version uint64 // the Seq of the write that made it
 }
 
-// table is the model of n keys.
-func table(n int) porcupine.Model {
+// table is the model of n keys, with a queue of reads or nil.
+func table(n int, q queue) porcupine.Model {
 	return porcupine.Model{
-		Init: func() any { return &state{cells: make([]cell, n)} },
-		Step: func(was, input, _ any) (bool, any) { return input.(*step).take(was.(*state)) },
+		Init: func() any {
+			s := &state{cells: make([]cell, n)}
+			if q != nil {
+				s.taken = make([]uint64, len(q)/64+1)
+			}
+			return s
+		},
+		Step: func(was, input, _ any) (bool, any) { return input.(*step).take(was.(*state), q) },
 		Equal: func(a, b any) bool {
 			s, t := a.(*state), b.(*state)
 			return s == t || s.last == t.last && slices.Equal(s.cells, t.cells)
@@ -42,18 +69,31 @@ func table(n int) porcupine.Model {
 	}
 }
 
-// take puts the operation behind those that made the state, and tells whether what the client was told allows it.
-func (s *step) take(was *state) (bool, *state) {
-	switch s.Kind {
-	case Get:
-		for i, c := range s.cells {
-			if saw, is := &s.read[i], &was.cells[c]; saw.Found != is.present || saw.Text != is.value || saw.Version != 0 && saw.Version != is.version {
-				return false, was
-			}
+// fits tells whether a read sees the state.
+func (s *step) fits(now *state) bool {
+	if s.Kind == Size {
+		return s.Count == now.size()
+	}
+	for i, c := range s.cells {
+		if saw, is := &s.read[i], &now.cells[c]; saw.Found != is.present || saw.Text != is.value || saw.Version != 0 && saw.Version != is.version {
+			return false
 		}
+	}
+	return true
+}
+
+// take puts the operation behind those that made the state, and tells whether what the client was told allows it.
+func (s *step) take(was *state, q queue) (bool, *state) {
+	switch {
+	case s.reads() && !s.fits(was), q.waits(s, was):
+		return false, was
+	case s.reads() && q == nil:
 		return true, was
-	case Size:
-		return s.Count == was.size(), was
+	case s.reads():
+		next := *was
+		next.taken = slices.Clone(was.taken)
+		next.taken[s.rank/64] |= 1 << (s.rank % 64)
+		return true, &next
 	}
 	if s.Seq != 0 && s.Seq <= was.last {
 		return false, was
@@ -79,7 +119,7 @@ func (s *state) size() (n int64) {
 
 // apply is what a write makes of a state, and what its client is told.
 func (s *step) apply(was *state) (next *state, outcome Outcome, count int64) {
-	next = &state{cells: was.cells, last: max(was.last, s.Seq)}
+	next = &state{cells: was.cells, last: max(was.last, s.Seq), taken: was.taken}
 	if !s.holds(was) {
 		return next, Failed, 0
 	}

@@ -1,7 +1,9 @@
 package linear
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,12 +27,12 @@ func authorsOf(steps []*step) authors {
 	return a
 }
 
-// bound ends puts of whose end nobody knows with the first read that saw what they write.
+// bound ends puts with the first read that saw what they write: they may be long under way, or of whose end nobody knows.
 func (a authors) bound(steps []*step) {
 	for _, s := range steps {
 		for _, v := range s.read {
 			author := a[v.Text]
-			if !v.Found || author == nil || author.End != 0 || s.end == 0 {
+			if !v.Found || author == nil || s.end == 0 {
 				continue
 			}
 			if author.end == 0 || s.end < author.end {
@@ -93,4 +95,19 @@ func (a authors) name(s *step) (name string, ok bool) {
 		}
 	}
 	return b.String(), true
+}
+
+// queueOf is the reads of a search.
+func queueOf(steps []*step) queue {
+	q := queue{}
+	for _, s := range steps {
+		if s.reads() {
+			q = append(q, s)
+		}
+	}
+	slices.SortStableFunc(q, func(a, b *step) int { return cmp.Compare(a.Start, b.Start) })
+	for i, s := range q {
+		s.rank = i
+	}
+	return q
 }
