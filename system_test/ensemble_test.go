@@ -51,12 +51,7 @@ func TestEnsembleLeaderKilled(t *testing.T) {
 // member a view in which it still is, and registrations that stand still, while the others have removed the member. All the same the member answers no
 // read with what is old.
 func TestEnsembleFollowerCutOff(t *testing.T) {
-	between := map[[2]int][]*proxy{}
-	all := needs.StartEnsemble(t, 3, func(i, j int, address string) string {
-		p := startProxy(t, address, nil)
-		between[[2]int{i, j}] = append(between[[2]int{i, j}], p)
-		return p.Address
-	})
+	all, between := startSeveredEnsemble(t)
 	leader := leaderOf(t, all)
 	follower, other := (leader+1)%3, (leader+2)%3
 	root := chroot()
@@ -89,15 +84,8 @@ func TestEnsembleFollowerCutOff(t *testing.T) {
 	l.flow(200)
 	waitFor(t, "reads at the member", func() bool { return l.readThere.Load() > 100 })
 	l.lap()
-	cut := func(change func(*proxy)) {
-		for _, pair := range [][2]int{{leader, follower}, {follower, leader}} {
-			for _, p := range between[pair] {
-				change(p)
-			}
-		}
-	}
 	answered := l.readThere.Load()
-	cut(func(p *proxy) { p.silence("") })
+	between(leader, follower, func(p *proxy) { p.silence("") })
 	begin := time.Now()
 	c.awaitGone(member)
 	removed := time.Since(begin)
@@ -111,7 +99,7 @@ func TestEnsembleFollowerCutOff(t *testing.T) {
 	t.Logf("the member was removed after %v; its follower showed the old view for %v more; %d reads were answered there; at most %v without an acknowledged write",
 		removed.Round(time.Millisecond), time.Since(old).Round(time.Millisecond), l.readThere.Load()-answered, l.lap().Round(time.Millisecond))
 	l.flow(500)
-	cut(func(p *proxy) { p.heal("") })
+	between(leader, follower, func(p *proxy) { p.heal("") })
 	waitFor(t, "the member to be back", func() bool { return c.view().index(member.address) >= 0 && member.serving() })
 	l.flow(100)
 	c.awaitPublished()
@@ -120,6 +108,24 @@ func TestEnsembleFollowerCutOff(t *testing.T) {
 		l.verify(s)
 	}
 	t.Log(l)
+}
+
+// startSeveredEnsemble starts three servers of ZooKeeper that reach each other through proxies. What it returns calls change for all between two.
+func startSeveredEnsemble(t *testing.T) (all []*needs.ZooKeeper, between func(i, j int, change func(*proxy))) {
+	t.Helper()
+	ways := map[[2]int][]*proxy{}
+	all = needs.StartEnsemble(t, 3, func(i, j int, address string) string {
+		p := startProxy(t, address, nil)
+		ways[[2]int{i, j}] = append(ways[[2]int{i, j}], p)
+		return p.Address
+	})
+	return all, func(i, j int, change func(*proxy)) {
+		for _, pair := range [][2]int{{i, j}, {j, i}} {
+			for _, p := range ways[pair] {
+				change(p)
+			}
+		}
+	}
 }
 
 // watchView returns a function that reads the epoch of the view at one server of ZooKeeper; 0 if it does not answer.

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/chaintable/chaintable/internal/linear"
 	"github.com/chaintable/chaintable/internal/needs"
 )
 
@@ -27,7 +28,7 @@ func (y *tally) String() string {
 	for name := range y.faults {
 		names = append(names, name)
 	}
-	sort.Strings(names)
+	slices.Sort(names)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d runs (%d checked as a whole), %d operations, %d of them writes that nobody knows the outcome of; faults:", y.runs, y.whole, y.ops, y.untold)
 	for _, name := range names {
@@ -39,11 +40,13 @@ func (y *tally) String() string {
 // trial is one run: a chain, clients who are recorded, and what goes wrong.
 type trial struct {
 	*network
-	t       *testing.T
+	zoo     []*needs.ZooKeeper                  // its own, if something happens to ZooKeeper
+	apart   func(i, j int, change func(*proxy)) // between servers of its own ensemble
 	seed    uint64
 	random  *rand.Rand // of the faults
 	history *history
-	tally   *tally
+	missing int          // servers that are to be started again
+	flooded atomic.Int64 // connections made by floods
 }
 
 // TestHistories has clients use chains in which something goes wrong, and judges all they were told: whether one order of everything explains it. At
@@ -67,34 +70,28 @@ func TestHistories(t *testing.T) {
 
 // Shapes of a run. One that is to be checked as a whole has few operations.
 const (
-	respUsers, seedUsers = 6, 2
-	userPace             = 15 * time.Millisecond
-	shortPace            = 110 * time.Millisecond
-	shortMost            = 285 // leaves room for the reads at the end
-	lull                 = 400 * time.Millisecond
+	longUsers, shortUsers = 8, 4 // a quarter of them speak the seed protocol
+	longPace, shortPace   = 8 * time.Millisecond, 50 * time.Millisecond
+	shortMost             = linear.MaxWhole - 15 // leaves room for the reads at the end
+	lull                  = 400 * time.Millisecond
 )
 
 func runTrial(t *testing.T, seed uint64, shared string, y *tally) {
-	r := &trial{t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 0)), history: newHistory(), tally: y}
+	r := &trial{seed: seed, random: rand.New(rand.NewPCG(seed, 0)), history: newHistory()}
 	planned := r.plan()
-	var names []string
-	for _, f := range planned {
-		names = append(names, f.name)
-	}
-	what := strings.Join(names, ", ")
-	t.Logf("seed %d: %s", seed, what)
-	r.network = newNetwork(t, []string{shared}, 3, "--request-timeout", requestTimeout.String())
+	r.begin(t, planned, shared)
 	stop := r.users()
 	pass(t, lull)
 	var ends []func()
-	for _, f := range planned {
+	hold := time.Duration(0)
+	for i, f := range planned {
+		if i > 0 {
+			pass(t, time.Duration(r.random.Int64N(int64(sessionTimeout))))
+		}
 		t.Logf("%v: %s", r.history.now().Round(time.Millisecond), f.name)
 		if end := f.begin(r); end != nil {
 			ends = append(ends, end)
 		}
-	}
-	hold := 500 * time.Millisecond
-	for _, f := range planned {
 		hold = max(hold, f.hold)
 	}
 	pass(t, hold)
@@ -102,34 +99,67 @@ func runTrial(t *testing.T, seed uint64, shared string, y *tally) {
 		end()
 	}
 	t.Logf("%v: healed", r.history.now().Round(time.Millisecond))
+	for range r.missing {
+		r.admit(r.network.start())
+	}
 	pass(t, lull)
 	settle := stop()
+	whole := time.Now()
 	r.awaitWhole()
+	t.Logf("whole after %v", time.Since(whole).Round(time.Millisecond))
 	settle()
 	for _, s := range r.members() {
 		r.history.readAll(t, s, userKeys)
 	}
 	r.history.check(t)
 	ops, untold := r.history.count()
-	t.Logf("%d operations, %d untold", ops, untold)
+	t.Logf("%d operations, %d untold; %d bytes changed, %d connections of floods", ops, untold, r.spoiled(), r.flooded.Load())
 	y.Lock()
 	defer y.Unlock()
 	y.runs++
 	y.ops += ops
 	y.untold += untold
-	if ops <= 300 {
+	if ops <= linear.MaxWhole {
 		y.whole++
 	}
-	for _, name := range names {
-		y.faults[name]++
+	for _, f := range planned {
+		y.faults[f.name]++
 	}
+}
+
+// begin makes the chain, with a ZooKeeper of its own if something is to happen to that, in every second run in a network that
+// takes its time: so there are moments in which some servers know of a write, and others do not.
+func (r *trial) begin(t *testing.T, planned []*fault, shared string) {
+	t.Helper()
+	var needed sort
+	for _, f := range planned {
+		needed |= f.sort
+	}
+	zookeepers := []string{shared}
+	switch {
+	case needed&ensemble != 0:
+		r.zoo, r.apart = startSeveredEnsemble(t)
+	case needed&breaks != 0:
+		r.zoo = []*needs.ZooKeeper{needs.StartZooKeeper(t)}
+	}
+	if r.zoo != nil {
+		zookeepers = strings.Split(servers(r.zoo), ",")
+	}
+	far := r.random.IntN(2) == 0
+	r.network = newNetwork(t, zookeepers, 3, func(n *network) {
+		n.options = []string{"--request-timeout", requestTimeout.String()}
+		if far {
+			n.latency = func() time.Duration { return time.Duration(1+r.random.IntN(10)) * time.Millisecond }
+		}
+	})
+	r.history.began = time.Now()
 }
 
 // users begin. What is returned stops them, and returns what waits until the fate of all their writes is known that have a number.
 func (r *trial) users() (stop func() (settle func())) {
-	pace := userPace
-	if r.seed%3 == 0 {
-		pace, r.history.most = shortPace, shortMost
+	users, pace := longUsers, longPace
+	if r.random.IntN(3) == 0 {
+		users, pace, r.history.most = shortUsers, shortPace, shortMost
 	}
 	stopped := make(chan struct{})
 	var all sync.WaitGroup
@@ -151,12 +181,12 @@ func (r *trial) users() (stop func() (settle func())) {
 		})
 	}
 	var seeds []*seedUser
-	for i := range respUsers + seedUsers {
+	for i := range users {
 		u := user{
 			t: r.t, history: r.history, random: rand.New(rand.NewPCG(r.seed, uint64(i+1))), servers: r.addresses,
 			name: string(rune('a' + i)),
 		}
-		if i < respUsers {
+		if i%4 > 0 {
 			c := newRESPUser(u)
 			begin(c.act, c.close)
 		} else {

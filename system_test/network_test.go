@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -15,7 +16,8 @@ import (
 // network is a chain in a network that can fail.
 type network struct {
 	*cluster
-	zookeepers []string // addresses
+	zookeepers []string             // addresses
+	latency    func() time.Duration // unless it is nil, how long it takes to a server that is started
 	places     map[*server]*place
 }
 
@@ -26,11 +28,14 @@ type place struct {
 	id  string
 }
 
-// newNetwork is a chain of n servers. options are for each of them.
-func newNetwork(t *testing.T, zookeepers []string, n int, options ...string) *network {
+// newNetwork is a chain of n servers. change, unless it is nil, may say more about it first.
+func newNetwork(t *testing.T, zookeepers []string, n int, change func(*network)) *network {
 	t.Helper()
-	c := newCluster(t, strings.Join(zookeepers, ",")+chroot(), options...)
+	c := newCluster(t, strings.Join(zookeepers, ",")+chroot())
 	net := &network{cluster: c, zookeepers: zookeepers, places: map[*server]*place{}}
+	if change != nil {
+		change(net)
+	}
 	for range n {
 		c.admit(net.start())
 	}
@@ -42,6 +47,9 @@ func newNetwork(t *testing.T, zookeepers []string, n int, options ...string) *ne
 func (n *network) start() *server {
 	n.t.Helper()
 	p := &place{in: startProxy(n.t, "", func(p *proxy) { p.whose = dialler })}
+	if n.latency != nil {
+		p.in.trouble("", trouble{delay: n.latency()}, trouble{})
+	}
 	var connect []string
 	for _, z := range n.zookeepers {
 		out := startSessionProxy(n.t, z)

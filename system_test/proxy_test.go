@@ -5,7 +5,9 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // proxy leads connections to a target, as a network does that can fail.
@@ -21,12 +23,41 @@ type proxy struct {
 	listener net.Listener
 	copies   sync.WaitGroup
 
-	mu      sync.Mutex
-	target  string
-	closed  bool
-	flows   map[*flow]bool
-	silent  map[string]bool // whose connections carry nothing; "" for those of all
-	changed *sync.Cond
+	spoiled atomic.Int64 // bytes changed
+
+	mu       sync.Mutex
+	target   string
+	closed   bool
+	flows    map[*flow]bool
+	troubles map[way]trouble
+	changed  *sync.Cond
+	over     chan struct{} // closed with the proxy
+}
+
+// way is a direction of somebody's connections: from who made them to the target, or back. Whose they are is "" for those of all.
+type way struct {
+	whose string
+	back  bool
+}
+
+// trouble is what a network does to what it carries one way. The zero value is none.
+type trouble struct {
+	silent bool          // nothing arrives, and connections do not break
+	delay  time.Duration // everything arrives so much later
+	piece  int           // at most so many bytes arrive together; zero: any number
+	rate   int           // bytes a second; zero: any number
+	spoil  int           // one byte in so many arrives changed; zero: none
+}
+
+// and is both troubles.
+func (t trouble) and(u trouble) trouble {
+	least := func(a, b int) int {
+		if a == 0 || b == 0 {
+			return max(a, b)
+		}
+		return min(a, b)
+	}
+	return trouble{t.silent || u.silent, max(t.delay, u.delay), least(t.piece, u.piece), least(t.rate, u.rate), least(t.spoil, u.spoil)}
 }
 
 // flow is one connection through the proxy.
@@ -42,7 +73,7 @@ func startProxy(t *testing.T, target string, change func(*proxy)) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{t: t, Address: l.Addr().String(), listener: l, target: target, flows: map[*flow]bool{}, silent: map[string]bool{}}
+	p := &proxy{t: t, Address: l.Addr().String(), listener: l, target: target, flows: map[*flow]bool{}, troubles: map[way]trouble{}, over: make(chan struct{})}
 	p.changed = sync.NewCond(&p.mu)
 	if change != nil {
 		change(p)
@@ -51,6 +82,7 @@ func startProxy(t *testing.T, target string, change func(*proxy)) *proxy {
 	t.Cleanup(func() {
 		p.mu.Lock()
 		p.closed = true
+		close(p.over)
 		p.changed.Broadcast()
 		p.mu.Unlock()
 		_ = l.Close()
@@ -67,21 +99,23 @@ func (p *proxy) aim(target string) {
 	p.target = target
 }
 
+// trouble says what happens to the connections of one, or of all, from now on: on the way to the target, and back. It is besides what
+// happens to those of all.
+func (p *proxy) trouble(whose string, forth, back trouble) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.troubles[way{whose, false}], p.troubles[way{whose, true}] = forth, back
+	p.changed.Broadcast()
+}
+
 // silence has the connections of one, or of all, carry nothing any more, in either direction; they do not break. It is what a network that
 // drops all packets looks like.
 func (p *proxy) silence(whose string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.silent[whose] = true
+	p.trouble(whose, trouble{silent: true}, trouble{silent: true})
 }
 
-// heal ends silence: what was sent meanwhile arrives now.
-func (p *proxy) heal(whose string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.silent, whose)
-	p.changed.Broadcast()
-}
+// heal ends trouble: what was sent in silence arrives now.
+func (p *proxy) heal(whose string) { p.trouble(whose, trouble{}, trouble{}) }
 
 // cut closes all connections.
 func (p *proxy) cut() {
@@ -95,14 +129,30 @@ func (p *proxy) cut() {
 	}
 }
 
-// await waits while whose connections are silent, and tells whether they may go on.
-func (p *proxy) await(whose string) bool {
+// await waits while there is silence, and tells what trouble there is now, and whether to go on.
+func (p *proxy) await(w way) (t trouble, open bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for !p.closed && (p.silent[""] || p.silent[whose]) {
+	for !p.closed {
+		t = p.troubles[way{"", w.back}].and(p.troubles[w])
+		if !t.silent {
+			return t, true
+		}
 		p.changed.Wait()
 	}
-	return !p.closed
+	return t, false
+}
+
+// rest lets time pass, and tells whether to go on.
+func (p *proxy) rest(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-p.over:
+		return false
+	}
 }
 
 func (p *proxy) accept() {
@@ -138,7 +188,7 @@ func (p *proxy) lead(near net.Conn) {
 			return
 		}
 	}
-	if !p.await(f.whose) {
+	if _, open := p.await(way{f.whose, false}); !open {
 		return
 	}
 	p.mu.Lock()
@@ -153,27 +203,36 @@ func (p *proxy) lead(near net.Conn) {
 	f.distant = distant
 	p.mu.Unlock()
 	var back sync.WaitGroup
-	back.Go(func() { p.carry(near, distant, f.whose, p.answered) })
-	p.carry(distant, from, f.whose, nil)
+	back.Go(func() { p.carry(near, distant, way{f.whose, true}, p.answered) })
+	p.carry(distant, from, way{f.whose, false}, nil)
 	back.Wait()
 }
 
 // carry copies from one end to the other until either ends, which then both do.
-func (p *proxy) carry(to net.Conn, from io.Reader, whose string, first func([]byte)) {
+func (p *proxy) carry(to net.Conn, from io.Reader, w way, first func([]byte)) {
 	b := make([]byte, 64<<10)
+	carried := 0
 	for {
 		n, err := from.Read(b)
 		if n > 0 && first != nil {
 			first(b[:n])
 			first = nil
 		}
-		if !p.await(whose) {
+		t, open := p.await(w)
+		if !open {
 			break
 		}
 		if n > 0 {
-			if _, err := to.Write(b[:n]); err != nil {
+			if t.delay > 0 && !p.rest(t.delay) {
 				break
 			}
+			if t.spoil > 0 {
+				p.spoil(b[:n], carried, t.spoil)
+			}
+			if p.pass(to, b[:n], t) != nil {
+				break
+			}
+			carried += n
 		}
 		if err != nil {
 			break
@@ -181,4 +240,41 @@ func (p *proxy) carry(to net.Conn, from io.Reader, whose string, first func([]by
 	}
 	// The other direction ends, too: none of the protocols here speaks on after one side has closed.
 	_ = to.Close()
+}
+
+// spoil changes a bit of every so-manyth byte, before which others were carried.
+func (p *proxy) spoil(b []byte, carried, every int) {
+	for i := every - 1 - carried%every; i < len(b); i += every {
+		b[i] ^= 1 << (p.spoiled.Add(1) % 8)
+	}
+}
+
+// pass writes what arrives, as slowly and in as small pieces as the trouble wants it.
+func (p *proxy) pass(to net.Conn, b []byte, t trouble) error {
+	const breath = 2 * time.Millisecond // timers are not much finer
+	size, owed := len(b), 0
+	if t.rate > 0 {
+		size = max(1, int(time.Duration(t.rate)*breath/time.Second))
+	}
+	if t.piece > 0 {
+		size = min(size, t.piece)
+	}
+	for len(b) > 0 {
+		n := min(size, len(b))
+		if _, err := to.Write(b[:n]); err != nil {
+			return err
+		}
+		b = b[n:]
+		if t.rate == 0 {
+			continue
+		}
+		owed += n
+		if d := time.Duration(owed) * time.Second / time.Duration(t.rate); d >= breath {
+			owed = 0
+			if !p.rest(d) {
+				return net.ErrClosed
+			}
+		}
+	}
+	return nil
 }

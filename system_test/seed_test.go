@@ -328,7 +328,7 @@ func TestSeedClient(t *testing.T) {
 
 // TestSeedWriteLost has a head die with a put that it has numbered and nobody else has heard of. verify says so, and the client puts again.
 func TestSeedWriteLost(t *testing.T) {
-	c := newNetwork(t, []string{needs.AnyZooKeeper(t)}, 3)
+	c := newNetwork(t, []string{needs.AnyZooKeeper(t)}, 3, nil)
 	client := startSeedClient(t, c.connect)
 	put := func(value string) seedMessage {
 		return seedMessage{opcode: seedPut, kind: seedTypeEntry, key: "k", data: []byte(value)}

@@ -31,11 +31,15 @@ func startSessionProxy(t *testing.T, zookeeper string) *sessionProxy {
 	// The answer to a request to connect: length, version, timeout, session, length of the password, password, read-only.
 	note := func(b []byte) {
 		if len(b) < 40 || binary.BigEndian.Uint32(b[16+4:]) != 16 {
-			return // not one, or that there is no such session any more
+			return // not one
+		}
+		id := int64(binary.BigEndian.Uint64(b[12:]))
+		if id == 0 {
+			return // there is no such session any more
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.now = zkSession{int64(binary.BigEndian.Uint64(b[12:])), append([]byte(nil), b[24:40]...)}
+		s.now = zkSession{id, append([]byte(nil), b[24:40]...)}
 	}
 	s.proxy = startProxy(t, zookeeper, func(p *proxy) { p.answered = note })
 	return s
@@ -94,7 +98,7 @@ func (n *network) expire(s *server) {
 // TestSessionClosed closes ZooKeeper sessions of living members, under load. Nobody loses a place, and no client notices.
 func TestSessionClosed(t *testing.T) {
 	z := needs.AnyZooKeeper(t)
-	c := newNetwork(t, []string{z}, 3)
+	c := newNetwork(t, []string{z}, 3, nil)
 	before := c.view()
 	l := startLoad(t, c.addresses, nil)
 	seed := rand.Uint64()

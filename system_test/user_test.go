@@ -260,7 +260,11 @@ func (u *seedUser) write(o linear.Operation, m seedMessage) {
 	reply, sent := u.ask(m)
 	switch {
 	case reply.opcode == m.opcode+1 && reply.result > 0:
+		o.Seq = uint64(reply.result) // of so few writes the number that is shown is that of the log
 		u.unproven = append(u.unproven, &numbered{o, reply.result})
+		if u.random.IntN(4) > 0 {
+			u.verify(len(u.unproven) - 1)
+		}
 	case sent:
 		u.history.add(o)
 	}
