@@ -87,9 +87,9 @@ func (a authors) name(s *step) (name string, ok bool) {
 	for i, v := range s.read {
 		switch {
 		case v.Found && v.Version != 0:
-			fmt.Fprintf(&b, "%d@%d=%q ", s.cells[i], v.Version, v.Text)
+			fmt.Fprintf(&b, "%d@%d=%d:%s ", s.cells[i], v.Version, len(v.Text), v.Text)
 		case v.Found && a[v.Text] != nil:
-			fmt.Fprintf(&b, "%d=%q ", s.cells[i], v.Text)
+			fmt.Fprintf(&b, "%d=%d:%s ", s.cells[i], len(v.Text), v.Text)
 		default:
 			return "", false
 		}
