@@ -9,12 +9,12 @@ FUZZTIME ?= 1m
 # Where the program is known to build; it runs on more.
 PLATFORMS := linux/amd64 linux/arm64 darwin/arm64
 
-.PHONY: help test needs lint format vet staticcheck platforms unit system simulate soak fuzz bench build fmt generate clean
+.PHONY: help test needs lint format vet staticcheck platforms unit system simulate mutants soak fuzz bench build fmt generate clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-test: needs lint platforms unit system simulate ## everything CI runs: lint, builds, tests under -race, a minute of simulation
+test: needs lint platforms unit system simulate mutants ## everything CI runs: lint, builds, tests under -race, a minute of simulation, mutants
 
 needs: ## find the programs that tests talk to; in CI or as root, install those that are missing
 	@.ci/needs
@@ -33,8 +33,8 @@ staticcheck:
 platforms: ## build for every platform that is promised
 	@for p in $(PLATFORMS); do echo "build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} go build ./... || exit 1; done
 
-unit: ## every test but those of `system`, with the race detector; seeds of fuzz targets and guards included
-	go test -race -timeout 15m $$(go list ./... | grep -v /system_test$$)
+unit: ## every test but those of `system` and `mutants`, with the race detector; seeds of fuzz targets and guards included
+	go test -race -timeout 15m $$(go list ./... | grep -v -e /system_test$$ -e /sim/mutants$$)
 
 # Alone, because it measures times; and within its folder, because go test shows only then what it prints at the end.
 system: ## processes of table-server with real ZooKeeper servers, killed, stopped and cut off
@@ -42,6 +42,10 @@ system: ## processes of table-server with real ZooKeeper servers, killed, stoppe
 
 simulate: ## a minute of simulated clusters, with fresh seeds
 	@go run ./sim/soak -minutes 1
+
+# Alone, because it keeps two processors busy.
+mutants: ## the rules of the protocol, broken one at a time: the simulator must notice each
+	go test -C sim/mutants -count 1 -timeout 15m -v -run '^TestMutants$$' .
 
 soak: ## MINUTES of simulated clusters, with fresh seeds; the last line is the verdict
 	@go run ./sim/soak -minutes $(MINUTES)

@@ -65,7 +65,7 @@ func (w *world) run() Outcome {
 		w.faults.heal()
 		w.comeToRest()
 	}
-	if w.failure == nil {
+	if w.failure == nil || w.stuck {
 		w.judge()
 	}
 	w.stats.Runs, w.stats.Steps, w.stats.Ops, w.stats.Virtual = 1, w.steps, uint64(len(w.check.ops)), w.now
@@ -172,16 +172,18 @@ func (w *world) unrest() string {
 	return ""
 }
 
-// judge holds everything that clients saw against everything that was committed.
+// judge holds everything that clients saw against everything that was committed. A wrong history is worse than a cluster that does not
+// come to rest, which may be its consequence.
 func (w *world) judge() {
 	x, err := examine(w.check.ops, w.check.histories)
-	if err == nil {
+	if err == nil && !w.stuck {
 		err = w.compareTables(x)
 	}
 	if err == nil {
 		err = x.linearizable()
 	}
 	if err != nil {
+		w.failure, w.stuck = nil, false
 		w.fail("%v", err)
 	}
 }

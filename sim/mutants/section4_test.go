@@ -1,0 +1,121 @@
+package mutants
+
+// reads is section 4: reads at every replica.
+var reads = []mutant{
+	{
+		name: "no-slot", section: "4",
+		rule: "a read waits for the newest write of its key that has passed here",
+		edits: []edit{{
+			"chain/gate.go",
+			"\treturn Seq(max(g.slots[hash%slotCount].Load(), g.floor.Load()))\n",
+			"\tif OFF {\n\t\treturn 0\n\t}\n\treturn Seq(max(g.slots[hash%slotCount].Load(), g.floor.Load()))\n",
+		}},
+	},
+	{
+		name: "no-end-of-log", section: "4",
+		rule: "a read of many keys waits for the end of the log that it found",
+		edits: []edit{{
+			"chain/gate.go",
+			"func (g *Gate) All() Seq { return Seq(g.last.Load()) }",
+			"func (g *Gate) All() Seq {\n\tif OFF {\n\t\treturn 0\n\t}\n\treturn Seq(g.last.Load())\n}",
+		}},
+	},
+	{
+		name: "slot-raised-after-forwarding", section: "4",
+		rule: "the slot is raised before the entry is forwarded or acknowledged",
+		edits: []edit{
+			{
+				"chain/commit.go",
+				"func (r *Replica) push(e Entry) {\n\tr.touch(&e)\n",
+				"func (r *Replica) push(e Entry) {\n\tif OFF {\n\t\tr.late = append(r.late, e)\n\t} else {\n\t\tr.touch(&e)\n\t}\n",
+			},
+			{
+				"chain/replica.go",
+				"\thashes    []uint64 // room for those of one command's keys\n",
+				"\thashes    []uint64 // room for those of one command's keys\n\tlate      []Entry\n",
+			},
+			{
+				"chain/replica.go",
+				"\tr.now = max(r.now, now)\n\tr.watch.pass(r)\n",
+				"\tr.now = max(r.now, now)\n\tfor i := range r.late {\n\t\tr.touch(&r.late[i])\n\t}\n\tr.late = r.late[:0]\n\tr.watch.pass(r)\n",
+			},
+		},
+	},
+	{
+		name: "slot-raised-when-applied", section: "4",
+		rule: "the slot is raised before the entry is acknowledged",
+		edits: []edit{
+			{
+				"chain/commit.go",
+				"\tr.touch(&e)\n\tr.log.push(e)\n",
+				"\tif !OFF {\n\t\tr.touch(&e)\n\t}\n\tr.log.push(e)\n",
+			},
+			{
+				"chain/commit.go",
+				"\t\te := r.log.at(i)\n\t\tr.out.Apply",
+				"\t\te := r.log.at(i)\n\t\tif OFF {\n\t\t\tr.touch(e)\n\t\t}\n\t\tr.out.Apply",
+			},
+		},
+	},
+	{
+		name: "slot-not-raised-in-recovery", section: "4",
+		rule: "the slot is raised on every way into the log: recovery",
+		edits: []edit{{
+			"chain/replica.go",
+			"\t\tr.touch(&e)\n\t\tr.log.push(e)\n",
+			"\t\tif !OFF {\n\t\t\tr.touch(&e)\n\t\t}\n\t\tr.log.push(e)\n",
+		}},
+	},
+	{
+		name: "learner-serves", section: "4, 5",
+		rule: "learners serve nothing",
+		edits: []edit{{
+			"chain/registration.go",
+			"\tif r.isMember() && r.reg.registered && !r.cfg.NoLeases",
+			"\tif (r.isMember() || OFF && r.learning) && r.reg.registered && !r.cfg.NoLeases",
+		}},
+	},
+	{
+		name: "outsider-serves", section: "5",
+		rule: "a member that finds itself outside the view stops serving",
+		edits: []edit{
+			{
+				"chain/registration.go",
+				"\tif r.isMember() && r.reg.registered && !r.cfg.NoLeases && ",
+				"\tif (r.isMember() && r.reg.registered || OFF) && !r.cfg.NoLeases && ",
+			},
+			{
+				"chain/registration.go",
+				"g.asked, g.registered, g.leaseUntil, g.unsure, g.notBefore = false, false, 0, false, max(notBefore, g.notBefore)\n",
+				"kept := g.leaseUntil\n\tg.asked, g.registered, g.leaseUntil, g.unsure, g.notBefore = false, false, 0, false, max(notBefore, g.notBefore)\n\tif OFF {\n\t\tg.leaseUntil = kept\n\t}\n",
+			},
+		},
+	},
+	{
+		name: "lease-from-receive-time", section: "4",
+		rule: "the lease runs from when the heartbeat was sent",
+		edits: []edit{{
+			"chain/registration.go",
+			"g.leaseUntil = max(g.leaseUntil, in.Sent.Add(r.timeout()*8/10))\n",
+			"g.leaseUntil = max(g.leaseUntil, in.Sent.Add(r.timeout()*8/10))\n\t\tif OFF {\n\t\t\tg.leaseUntil = r.now.Add(r.timeout() * 8 / 10)\n\t\t}\n",
+		}},
+	},
+	{
+		name: "no-lease", section: "4",
+		rule: "a replica answers only under a lease",
+		edits: []edit{{
+			"chain/gate.go",
+			"\treturn until != 0 && int64(now) < until && g.term.Load() == term\n",
+			"\tif OFF {\n\t\treturn true\n\t}\n\treturn until != 0 && int64(now) < until && g.term.Load() == term\n",
+		}},
+	},
+	{
+		name: "barrier-not-waited-for", section: "4",
+		rule: "without a lease a read waits for a barrier",
+		edits: []edit{{
+			"chain/barrier.go",
+			"\tr.barrier.waiting = append(r.barrier.waiting, id)\n",
+			"\tif OFF {\n\t\tr.out.Answer = append(r.out.Answer, Answer{ID: id, Kind: AnswerRead})\n\t\treturn\n\t}\n\tr.barrier.waiting = append(r.barrier.waiting, id)\n",
+		}},
+	},
+}

@@ -1,0 +1,201 @@
+package mutants
+
+// views is section 5, how members are removed; joins how servers are taken in; restarts how a dead chain comes back.
+var views = []mutant{
+	{
+		name: "registration-not-deleted", section: "5",
+		rule: "the registration of a removed member is deleted in the same transaction, at the version last seen",
+		edits: []edit{{
+			"chain/change.go",
+			"Delete: r.watch.deletions(gone)})\n",
+			"Delete: r.watch.deletions(gone)})\n\tif OFF {\n\t\tr.out.Ask[len(r.out.Ask)-1] = AskChange{From: r.view.Version, View: v}\n\t}\n",
+		}},
+	},
+	{
+		name: "leaves-to-nobody", section: "5",
+		rule: "a member leaves the chain only to another that lives",
+		edits: []edit{{
+			"chain/change.go",
+			"case r.leave.ready && !r.teach.proposed && r.othersStay():",
+			"case r.leave.ready && !r.teach.proposed && (r.othersStay() || OFF):",
+		}},
+	},
+	{
+		name: "epochs-go-back", section: "2",
+		rule: "an older view is not adopted",
+		edits: []edit{
+			{
+				"chain/replica.go",
+				"\tknown := v.Epoch < r.view.Epoch || ",
+				"\tknown := v.Epoch < r.view.Epoch && !OFF || ",
+			},
+			{
+				"chain/detector.go",
+				"case in.Epoch < r.view.Epoch || r.view.Chain != 0 && in.Chain != r.view.Chain:",
+				"case in.Epoch < r.view.Epoch && !OFF || r.view.Chain != 0 && in.Chain != r.view.Chain:",
+			},
+		},
+	},
+	{
+		name: "own-change-adopted-unasked", section: "5",
+		rule: "a change of the view is in force when the coordinator says so",
+		edits: []edit{{
+			"chain/change.go",
+			"\tif in.Outcome == OutcomeOK {\n",
+			"\tif in.Outcome == OutcomeOK || OFF && in.Outcome == OutcomeUnknown {\n",
+		}},
+	},
+	{
+		name: "new-tail-commits-all", section: "5",
+		rule: "a new tail commits what is stable in its log",
+		edits: []edit{{
+			"chain/replica.go",
+			"\tif !r.learning {\n\t\tr.learn.abandon()\n\t}\n",
+			"\tif !r.learning {\n\t\tr.learn.abandon()\n\t}\n\tif OFF && r.isTail() && old.Index(r.self.MemberID) >= 0 && old.Tail().MemberID != r.self.MemberID {\n\t\tr.commit(r.log.last().Seq)\n\t}\n",
+		}},
+	},
+	{
+		name: "forgets-outside-the-view", section: "5",
+		rule: "a member that finds itself outside the view forgets nothing",
+		edits: []edit{{
+			"chain/replica.go",
+			"\t\tr.reg.gone(r, 0)\n\t}\n\tif !r.learning {",
+			"\t\tr.reg.gone(r, 0)\n\t\tif OFF {\n\t\t\tr.forget(MemberID{})\n\t\t}\n\t}\n\tif !r.learning {",
+		}},
+	},
+	{
+		name: "forgets-when-it-registers", section: "5",
+		rule: "a member that registers anew forgets nothing",
+		edits: []edit{{
+			"chain/registration.go",
+			"\tr.index, r.learning = -1, false\n",
+			"\tif OFF && r.view.Chain != 0 {\n\t\tr.forget(MemberID{})\n\t}\n\tr.index, r.learning = -1, false\n",
+		}},
+	},
+}
+
+var joins = []mutant{
+	{
+		name: "learner-with-id-of-member", section: "5, 1",
+		rule: "no server is learner while a member has its id",
+		edits: []edit{{
+			"chain/change.go",
+			"return r.view.HasNode(s.Node) || s.Leaving",
+			"return r.view.HasNode(s.Node) && !OFF || s.Leaving",
+		}},
+	},
+	{
+		name: "received-is-durable", section: "5, 2",
+		rule: "a learner acknowledges what it holds durably",
+		edits: []edit{{
+			"chain/down.go",
+			"\td.durable = max(d.durable, min(m.Durable, last))\n",
+			"\td.durable = max(d.durable, min(m.Durable, last))\n\tif OFF {\n\t\td.durable = max(d.durable, min(m.Received, last))\n\t}\n",
+		}},
+	},
+	{
+		name: "half-a-snapshot-acknowledged", section: "5, 2",
+		rule: "a learner whose snapshot is not whole acknowledges nothing as durable",
+		edits: []edit{{
+			"chain/up.go",
+			"a.Committed, a.Durable, a.Received = 0, 0, s.log.last().Seq",
+			"a.Committed, a.Durable, a.Received = 0, 0, s.log.last().Seq\n\t\tif OFF {\n\t\t\ta.Durable = a.Received\n\t\t}",
+		}},
+	},
+	{
+		name: "tail-in-name-first", section: "5, 3",
+		rule: "first the tail in fact, then in name",
+		edits: []edit{
+			{
+				"chain/commit.go",
+				"\tif r.teach.fact || r.teach.proposed {\n",
+				"\tif (r.teach.fact || r.teach.proposed) && !OFF {\n",
+			},
+		},
+	},
+	{
+		name: "no-mark", section: "5, 4",
+		rule: "the learner must have acknowledged the whole log that its tail had when it stepped back",
+		edits: []edit{{
+			"chain/teacher.go",
+			"r.down.durable >= t.mark && r.down.durable",
+			"(r.down.durable >= t.mark || OFF) && r.down.durable",
+		}},
+	},
+	{
+		name: "commits-alone-while-unknown", section: "5, 4",
+		rule: "from proposing until it has adopted a newer view the tail commits only what the learner has acknowledged",
+		edits: []edit{{
+			"chain/change.go",
+			"\tc.notBefore = r.now.Add(r.timeout() / 16)\n",
+			"\tc.notBefore = r.now.Add(r.timeout() / 16)\n\tif OFF {\n\t\tr.teach.fact, r.teach.proposed = false, false\n\t}\n",
+		}},
+	},
+	{
+		name: "unknown-settled-by-rereading", section: "5, 4",
+		rule: "a re-read that still shows the old epoch settles nothing",
+		edits: []edit{{
+			"chain/detector.go",
+			"\tr.reg.judge(r, d.syncing)\n",
+			"\tif OFF && in.Epoch == r.view.Epoch && d.viewKnew == r.view.Epoch && !r.change.inFlight {\n\t\tr.teach.fact, r.teach.proposed = false, false\n\t}\n\tr.reg.judge(r, d.syncing)\n",
+		}},
+	},
+	{
+		name: "gives-up-after-proposing", section: "5, 3",
+		rule: "the tail may begin again only until it has proposed",
+		edits: []edit{{
+			"chain/teacher.go",
+			"\tcase t.proposed:\n",
+			"\tcase OFF && t.proposed && r.now.Sub(t.since) > r.timeout()/2:\n\t\tt.fact, t.proposed = false, false\n\tcase t.proposed:\n",
+		}},
+	},
+}
+
+var restarts = []mutant{
+	{
+		name: "restart-by-a-non-member", section: "5",
+		rule: "only members of the latest view restart its chain",
+		edits: []edit{{
+			"chain/restart.go",
+			"\t\ti := r.memberByNode(s.Node)\n",
+			"\t\ti := r.memberByNode(s.Node)\n\t\tif i < 0 && OFF && s.Complete && !s.Leaving && (r.watch.fresh(r, s.MemberID) || s.MemberID == r.self.MemberID) {\n\t\t\tpresent = append(present, s)\n\t\t\tcontinue\n\t\t}\n",
+		}},
+	},
+	{
+		name: "empty-restart-while-one-is-silent", section: "5",
+		rule: "a chain begins anew, empty, only when each member is known to be dead",
+		edits: []edit{{
+			"chain/restart.go",
+			"\t\tif !abandoned && !r.probe.dead[m.MemberID] {\n",
+			"\t\tif !abandoned && !r.probe.dead[m.MemberID] && !OFF {\n",
+		}},
+	},
+	{
+		name: "empty-restart-of-durable", section: "5",
+		rule: "a chain with a durable member does not begin anew, empty",
+		edits: []edit{{
+			"chain/restart.go",
+			"\t\tif m.Durable && !abandoned {\n",
+			"\t\tif m.Durable && !abandoned && !OFF {\n",
+		}},
+	},
+	{
+		name: "joins-behind-an-empty-restart", section: "5",
+		rule: "a server that holds entries never joins behind an empty restart",
+		edits: []edit{{
+			"chain/detector.go",
+			"\t\tif r.isMember() || r.log.last() != (Position{}) {\n",
+			"\t\tif (r.isMember() || r.log.last() != (Position{})) && !OFF {\n",
+		}},
+	},
+	{
+		name: "leaves-the-chain-to-the-dead", section: "5",
+		progress: true, why: "what it broke waits for a server that never comes back; nothing wrong is ever said",
+		rule: "a restarted server takes its former life out of the chain only where another member lives",
+		edits: []edit{{
+			"chain/restart.go",
+			"func (r *Replica) removePredecessor() {\n\tif !slices",
+			"func (r *Replica) removePredecessor() {\n\tif !OFF && !slices",
+		}},
+	},
+}
