@@ -16,6 +16,7 @@ type client struct {
 	dice
 	id       int
 	sessions bool
+	at       *server // where it stays; nil for a client that goes wherever it is served
 	dead     bool
 
 	ch       *channel
@@ -60,6 +61,17 @@ func (w *world) addClient() {
 	w.after(c.soon(w.Think), c.act)
 }
 
+// addWatcher begins a client that stays with one server and only reads there. What a server says that was cut off, or left behind, is
+// seldom heard by those who move on.
+func (w *world) addWatcher(s *server) {
+	c := w.newClient()
+	if c.at = s; w.dropped("client", c.id) {
+		c.dead = true
+		return
+	}
+	w.after(c.soon(w.Watch), c.act)
+}
+
 // newClient is a client that does nothing of itself.
 func (w *world) newClient() *client {
 	c := &client{w: w, id: len(w.clients) + 1, known: make(map[string]chain.Seq)}
@@ -94,7 +106,11 @@ func (c *client) act() {
 	if c.dead {
 		return
 	}
-	w.after(c.soon(w.Think)+w.Timeout/1000, c.act)
+	pause := w.Think
+	if c.at != nil {
+		pause = w.Watch
+	}
+	w.after(c.soon(pause)+w.Timeout/1000, c.act)
 	if len(c.flight) >= w.Ops || !c.connected() {
 		return
 	}
@@ -120,6 +136,9 @@ func (c *client) connected() bool {
 		return true
 	}
 	up := c.w.up()
+	if c.at != nil {
+		up = slices.DeleteFunc(up, func(p *process) bool { return p.srv != c.at })
+	}
 	if len(up) == 0 {
 		return false
 	}

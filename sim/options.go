@@ -45,12 +45,13 @@ type Options struct {
 	Think      time.Duration // between two operations of a client, on average
 	Disk       Range         // of an fsync
 	Probe      Range
-	NoRestore  float64 // snapshots that cannot be put in place
-	Async      float64 // share of plain clients' puts whose number is the answer
-	Big        float64 // share of values that are large
-	BigBytes   int     // how large, at most
-	Reader     Range   // between reading a value and checking the lease
-	SlowReader float64 // readers that are starved for several T there
+	NoRestore  float64       // snapshots that cannot be put in place
+	Async      float64       // share of plain clients' puts whose number is the answer
+	Big        float64       // share of values that are large
+	BigBytes   int           // how large, at most
+	Reader     Range         // between reading a value and checking the lease
+	SlowReader float64       // readers that are starved for several T there
+	Watch      time.Duration // between two reads of a client that stays with one server, at each; zero for none
 
 	Coord         Range // one way to the coordinator
 	CoordTimeout  time.Duration
@@ -168,6 +169,9 @@ func Draw(seed uint64) Options {
 	}
 	if chance(0.1) {
 		o.NoRestore = 0.5
+	}
+	if chance(0.3) {
+		o.Watch = between(t/50, t/4)
 	}
 	if chance(0.05) { // busy, on slow links: what is committed here and applied there differs most
 		o.NoLeases = []float64{0, 1}[rng.IntN(2)]

@@ -59,6 +59,11 @@ func (w *world) run() Outcome {
 	for range w.Clients {
 		w.addClient()
 	}
+	if w.Watch > 0 {
+		for _, s := range w.servers {
+			w.addWatcher(s)
+		}
+	}
 	w.after(w.soon(4*w.Timeout), w.faults.begin)
 	w.runUntil(w.Length, nil)
 	if w.failure == nil {

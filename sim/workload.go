@@ -11,6 +11,13 @@ import (
 func (c *client) invent() *op {
 	w := c.w
 	o := &op{keys: []string{c.key()}}
+	if c.at != nil {
+		o.kind = opGet
+		if c.chance(0.1) {
+			o.kind = opMany
+		}
+		return o
+	}
 	switch x := c.Float64(); {
 	case x < 0.40:
 		o.kind = opGet
