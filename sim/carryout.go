@@ -200,6 +200,7 @@ func (p *process) probe(m chain.Member) {
 // news is what the replica has to tell.
 func (p *process) news(n chain.News) {
 	p.w.story.mix(4, uint64(p.serial), uint64(n.View.Epoch))
+	p.w.check.told(p, n)
 	if p.w.story.on {
 		p.w.tell("%v: %s: %s (%s)", p, n.Text, p.w.showView(n.View), n.Cause)
 	}

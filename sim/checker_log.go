@@ -21,7 +21,8 @@ type checker struct {
 // history is everything that one chain ever committed.
 type history struct {
 	id        chain.ID
-	sessions  int // that the table keeps
+	sessions  int   // that the table keeps
+	memory    int64 // bound of the table; zero for none
 	committed []chain.Entry
 	index     map[chain.Seq]int // in committed
 	at        []time.Duration   // when each of committed was first applied
@@ -65,7 +66,7 @@ func (c *checker) of(id chain.ID) *history {
 		}
 	}
 	h := &history{
-		id: id, sessions: c.w.Session, index: make(map[chain.Seq]int), logged: make(map[chain.Position]logged),
+		id: id, sessions: c.w.Session, memory: c.w.Memory, index: make(map[chain.Seq]int), logged: make(map[chain.Position]logged),
 		given: make(map[chain.Seq]*op), digests: make(map[chain.Seq]digest),
 	}
 	c.histories = append(c.histories, h)

@@ -17,7 +17,8 @@ type model struct {
 	seq      chain.Seq
 	keys     map[string]item
 	sessions map[chain.SessionID]*modelSession
-	limit    int // of sessions
+	limit    int   // of sessions
+	bytes    int64 // of keys and values, as the table counts them
 
 	changes map[string][]change // by key, in order
 	sizes   []change            // of the number of keys
@@ -178,16 +179,26 @@ func (m *model) condition(c *table.Command) bool {
 }
 
 func (m *model) set(key string, it item) {
+	if was, ok := m.keys[key]; ok {
+		m.bytes -= size(key, was.value)
+	}
 	if it.version == 0 {
 		delete(m.keys, key)
 	} else {
 		m.keys[key] = it
+		m.bytes += size(key, it.value)
 	}
 	if cs := m.changes[key]; len(cs) > 0 && cs[len(cs)-1].seq == m.seq {
 		cs[len(cs)-1].item = it
 		return
 	}
 	m.changes[key] = append(m.changes[key], change{seq: m.seq, item: it})
+}
+
+// size is what a key with its value takes in a table.
+func size(key, value string) int64 {
+	c := table.Command{Op: table.OpPut, Pairs: []table.Pair{{Key: []byte(key), Value: []byte(value)}}}
+	return table.Growth(c.Append(nil))
 }
 
 // upTo is how many changes stand at or below seq.

@@ -72,7 +72,12 @@ func (x *examination) replay(h *history, requests map[requestKey]*op) {
 	x.chains = append(x.chains, r)
 	for i := range h.committed {
 		e := &h.committed[i]
+		before := r.model.bytes
 		res, took := r.model.apply(e)
+		if h.memory > 0 && r.model.bytes > max(h.memory, before) {
+			x.fail("%v makes the table %d bytes large, of %d", e, r.model.bytes, h.memory)
+			return
+		}
 		if i < len(h.results) && res != h.results[i] {
 			x.fail("result of %v is %+v, the replicas had %+v", e, res, h.results[i])
 			return
@@ -110,6 +115,10 @@ func (x *examination) replay(h *history, requests map[requestKey]*op) {
 func (x *examination) told(o *op) {
 	e, took := x.effects[o]
 	switch {
+	case o.kind == opVerify && o.state == opDone:
+		if _, took := x.effects[o.target]; o.fate == table.Executed && !took || o.fate == table.Lost && took {
+			x.fail("%v of %v was told %v, and it is not so", o, o.client, o.fate)
+		}
 	case o.kind.reads() || o.kind == opOpen:
 	case o.state == opRefused && took:
 		x.fail("%v of %v was refused and takes effect at %d", o, o.client, e.seq)

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/chaintable/chaintable/chain"
 )
@@ -73,6 +74,13 @@ func (c *checker) beginsAnew(old chain.View, bad func(string)) {
 		case p != nil && !p.dead:
 			bad("a member lives")
 		}
+	}
+}
+
+// told judges what a server has to tell: no disk loses what was synced here, and so nobody is to be evicted because it lacks something.
+func (c *checker) told(p *process, n chain.News) {
+	if strings.HasPrefix(n.Text, "evicting ") && strings.Contains(n.Cause, "its log ends at") {
+		c.w.fail("%v: %s, which has lost nothing: %s", p, n.Text, n.Cause)
 	}
 }
 

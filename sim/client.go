@@ -24,6 +24,7 @@ type client struct {
 	session  *clientSession
 	flight   []*op // under way, in order
 	unproven []*op // numbered writes whose fate is not known
+	proven   []*op // those whose fate was told: it never changes
 	known    map[string]chain.Seq
 	waiting  bool // for a server to connect to
 }
@@ -119,6 +120,10 @@ func (c *client) act() {
 		return
 	}
 	if w.healed {
+		return
+	}
+	if len(c.proven) > 0 && c.chance(0.05) {
+		c.begin(&op{kind: opVerify, target: c.proven[c.IntN(len(c.proven))]})
 		return
 	}
 	if c.sessions && c.session == nil {
@@ -343,6 +348,7 @@ func (c *client) verified(o *op, f table.Fate) {
 	}
 	c.unproven = remove(c.unproven, t)
 	if t.fate == 0 {
+		c.proven = append(c.proven, t)
 		t.fate = f
 		if f == table.Executed {
 			t.end = c.w.now

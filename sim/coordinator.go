@@ -32,7 +32,8 @@ type coordSession struct {
 	id     uint64
 	wipes  int           // of the coordinator, when it began: a request of an earlier session is refused
 	seen   int           // number of the newest state that it has been shown
-	frozen time.Duration // until then it is shown no newer one: its server of the ensemble is cut off from the leader
+	frozen time.Duration // until then it is shown no newer one: its server of the ensemble is behind
+	apart  bool          // and cut off from the leader: it answers reads, and takes no writes
 }
 
 // keptStates bounds how far back a stale read reaches.
@@ -121,6 +122,10 @@ func (c *coordinator) ask(p *process, a chain.Ask) {
 			out += w.soon(3 * w.Timeout)
 			w.stats.CoordLate++
 		}
+		if sess.apart && w.now < sess.frozen && needsLeader(a) {
+			w.stats.CoordLost++
+			return
+		}
 		lost = w.chance(w.CoordLost / 2)
 	}
 	w.after(out, func() {
@@ -141,6 +146,17 @@ func (c *coordinator) ask(p *process, a chain.Ask) {
 			}
 		})
 	})
+}
+
+// needsLeader tells whether a server of the ensemble cannot answer alone.
+func needsLeader(a chain.Ask) bool {
+	switch a := a.(type) {
+	case chain.AskView:
+		return a.Sync
+	case chain.AskList:
+		return false
+	}
+	return true
 }
 
 // unknown is the answer to a request whose answer did not come.
@@ -269,8 +285,10 @@ func (c *coordinator) expire(p *process) {
 	}
 }
 
-// freeze shows a process nothing new for d.
-func (c *coordinator) freeze(p *process, d time.Duration) { p.session.frozen = c.w.now + d }
+// freeze shows a process nothing new for d, and perhaps takes no writes from it either.
+func (c *coordinator) freeze(p *process, d time.Duration, apart bool) {
+	p.session.frozen, p.session.apart = c.w.now+d, apart
+}
 
 // outage makes the coordinator unreachable for d.
 func (c *coordinator) outage(d time.Duration) {

@@ -100,7 +100,7 @@ func (f *faults) happen(kind Fault, d dice) bool {
 	case Expire:
 		w.coord.expire(p)
 	case Freeze:
-		w.coord.freeze(p, d.soon(w.Blocked))
+		w.coord.freeze(p, d.soon(w.Blocked), d.chance(0.5))
 	case Cut, OneWay, Clog:
 		q := f.someone(d)
 		if q == nil || q == p {

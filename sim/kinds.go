@@ -27,7 +27,7 @@ const (
 	Outage                   // the coordinator answers nobody
 	CoordCut                 // the coordinator does not hear from one server
 	Expire                   // the coordinator ends the session of a server that lives
-	Freeze                   // the coordinator shows one server nothing new
+	Freeze                   // the coordinator shows one server nothing new, and perhaps takes no writes from it
 	Wipe                     // the coordinator loses all it held, until an operator brings it back
 	Leave                    // a server is told to leave
 	ClientDeath              // a client dies

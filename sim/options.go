@@ -49,6 +49,7 @@ type Options struct {
 	Async      float64       // share of plain clients' puts whose number is the answer
 	Big        float64       // share of values that are large
 	BigBytes   int           // how large, at most
+	Free       float64       // share of writes that make room: they delete, or clear
 	Reader     Range         // between reading a value and checking the lease
 	SlowReader float64       // readers that are starved for several T there
 	Watch      time.Duration // between two reads of a client that stays with one server, at each; zero for none
@@ -158,8 +159,13 @@ func Draw(seed uint64) Options {
 	if chance(0.3) {
 		o.Trail = 1 << rng.IntN(15)
 	}
-	if chance(0.15) {
+	if chance(0.1) {
+		o.Free = 0.3
+	}
+	if chance(0.2) {
 		o.Memory = 200 << rng.IntN(6)
+		o.Free = []float64{0, 0.3, 0.5}[rng.IntN(3)]
+		o.Means[Break] = between(o.Length/40, o.Length/4) // refusals are lost on the way
 	}
 	if chance(0.1) {
 		o.Pending = 1 + rng.IntN(6)
@@ -173,7 +179,7 @@ func Draw(seed uint64) Options {
 	if chance(0.3) {
 		o.Watch = between(t/50, t/4)
 	}
-	if chance(0.05) { // busy, on slow links: what is committed here and applied there differs most
+	if chance(0.1) { // busy, on slow links: what is committed here and applied there differs most
 		o.NoLeases = []float64{0, 1}[rng.IntN(2)]
 		o.Clients, o.Ops, o.Think, o.Delay.Max, o.Length = 5, 4, t/100, t/20, 5*t
 	}

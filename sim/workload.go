@@ -28,6 +28,11 @@ func (c *client) invent() *op {
 		}
 	case x < 0.49:
 		o.kind, o.keys = opSize, nil
+	case c.chance(w.Free):
+		o.kind = opDelete
+		if c.sessions && c.chance(0.3) {
+			o.kind, o.keys = opClear, nil
+		}
 	case x < 0.68:
 		o.kind = opPut
 	case x < 0.78:
@@ -63,10 +68,18 @@ func (c *client) invent() *op {
 
 func (c *client) key() string { return fmt.Sprintf("k%d", c.IntN(c.w.Keys)) }
 
-// askAll begins a read of every key at every member, each through a client of its own.
+// askAll begins a read of every key at every member, each through a client of its own, and asks what became of some numbers.
 func (w *world) askAll() (asked []*op) {
 	first := len(w.check.ops)
 	w.Patience = time.Hour
+	var told []*op
+	for _, o := range w.check.ops {
+		if o.kind == opNumbered && o.state == opDone && o.chain == w.coord.now().view.Chain {
+			told = append(told, o)
+		}
+	}
+	w.Shuffle(len(told), func(i, j int) { told[i], told[j] = told[j], told[i] })
+	told = told[:min(len(told), 10)]
 	for _, m := range w.coord.now().view.Members {
 		p := w.check.processes[m.MemberID]
 		c := w.newClient()
@@ -78,6 +91,9 @@ func (w *world) askAll() (asked []*op) {
 		c.begin(all)
 		c.begin(&op{kind: opGet, keys: []string{c.key()}})
 		c.begin(&op{kind: opSize})
+		for _, t := range told {
+			c.begin(&op{kind: opVerify, target: t})
+		}
 	}
 	return w.check.ops[first:]
 }
