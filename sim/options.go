@@ -125,8 +125,8 @@ func Draw(seed uint64) Options {
 	if chance(0.2) {
 		o.Big, o.BigBytes = 0.3, 5000
 	}
-	if chance(0.02) {
-		o.Big, o.BigBytes = 0.5, 400_000
+	if chance(0.01) {
+		o.Big, o.BigBytes = 0.5, 200_000
 	}
 	if o.Joiners > 0 && chance(0.05) {
 		o.Odd = 0.5
