@@ -63,11 +63,13 @@ type Options struct {
 	SyncStale     float64 // even those that ask for the newest
 	WatchLost     float64
 
-	Means   Means
-	Down    time.Duration // how long a server stays down, on average
-	Paused  time.Duration // how long a pause or suspension lasts
-	Blocked time.Duration // how long a cut, clog, partition or outage lasts, or a server is slow
-	Core    float64       // chance that at the end only some servers are healed, and all others are dead
+	Means    Means
+	Down     time.Duration // how long a server stays down, on average
+	Paused   time.Duration // how long a pause or suspension lasts
+	Blocked  time.Duration // how long a cut, clog, partition or outage lasts, or a server is slow
+	Scar     float64       // chance that, at the end, two servers stay cut off from each other until all clients are answered
+	Farewell float64       // chance that, at the very end, a member is told to leave
+	Core     float64       // chance that at the end only some servers are healed, and all others are dead
 
 	// Drop is what is left out of the run: a kind of fault, or its n-th ("crash", "crash#3"), the n-th client ("client#2"), or
 	// one of the options above ("Linger"), which is then zero.
@@ -155,6 +157,7 @@ func Draw(seed uint64) Options {
 			o.Means[f] = between(o.Length/12, o.Length)
 		}
 	}
+	o.Scar, o.Farewell = []float64{0, 0, 0.5}[rng.IntN(3)], []float64{0, 0.5}[rng.IntN(2)]
 	o.Core = []float64{0, 0.5, 1}[rng.IntN(3)]
 	if chance(0.3) {
 		o.Trail = 1 << rng.IntN(15)

@@ -90,6 +90,9 @@ func (w *world) restBound() time.Duration {
 // comeToRest demands that a healed cluster becomes whole, and then that every server answers every read. An eviction that was
 // under way may disturb the first reads: then there are others.
 func (w *world) comeToRest() {
+	if w.chance(w.Scar) && !w.endures() {
+		return
+	}
 	bound := w.now + w.restBound()
 	for range 3 {
 		if !w.rests(bound) {
@@ -100,11 +103,51 @@ func (w *world) comeToRest() {
 			return
 		}
 		if !slices.ContainsFunc(asked, func(o *op) bool { return o.state != opDone }) {
+			w.takeLeave()
 			return
 		}
 	}
 	w.stuck = true
 	w.fail("reads at rest are refused, again and again")
+}
+
+// endures demands that all clients are answered although two servers, both members at first, never hear of each other again.
+func (w *world) endures() bool {
+	members := w.coord.now().view.Members
+	if len(members) < 3 {
+		return true
+	}
+	two := w.Perm(len(members))[:2]
+	a, b := w.check.processes[members[two[0]].MemberID].srv, w.check.processes[members[two[1]].MemberID].srv
+	if w.story.on {
+		w.tell("%s and %s are cut off from each other until every client is answered", a.address, b.address)
+	}
+	w.stats.Scars++
+	w.net.block(a, b, time.Hour)
+	w.net.block(b, a, time.Hour)
+	w.runUntil(w.now+w.restBound(), w.settled)
+	if w.failure == nil && !w.settled() {
+		w.stuck = true
+		w.fail("a client is not answered in %v while %s and %s are cut off from each other", w.restBound(), a.address, b.address)
+	}
+	w.net.heal()
+	return w.failure == nil
+}
+
+// takeLeave has a member leave a cluster at rest, which it does before it gives up.
+func (w *world) takeLeave() {
+	members := w.coord.now().view.Members
+	if len(members) < 2 || !w.chance(w.Farewell) {
+		return
+	}
+	p := w.check.processes[members[w.IntN(len(members))].MemberID]
+	left := w.stats.Left
+	w.stats.Farewells++
+	p.leave()
+	if w.rests(w.now+w.restBound()) && w.stats.Left == left {
+		w.stuck = true
+		w.fail("%v was told to leave the chain at rest, and ended without having left", p)
+	}
 }
 
 // rests lets time pass until the cluster is whole.
@@ -159,6 +202,8 @@ func (w *world) unrest() string {
 		switch {
 		case st.View.Epoch != s.view.Epoch:
 			return fmt.Sprintf("%v is in epoch %d", p, st.View.Epoch)
+		case !st.Serving:
+			return fmt.Sprintf("%v does not serve", p)
 		case p.gate.Applied() != p.gate.All():
 			return fmt.Sprintf("%v has applied %d of %d", p, p.gate.Applied(), p.gate.All())
 		case !p.srv.noLeases && !p.leased():
