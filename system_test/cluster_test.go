@@ -47,8 +47,14 @@ func (c *cluster) start(options ...string) *server { return c.startAt("0", c.con
 // startAt runs a server on a port, with a way of its own to ZooKeeper.
 func (c *cluster) startAt(port, connect string, options ...string) *server {
 	c.t.Helper()
+	return c.startWithin(nil, port, connect, options...)
+}
+
+// startWithin runs a server by a command that runs another.
+func (c *cluster) startWithin(within []string, port, connect string, options ...string) *server {
+	c.t.Helper()
 	args := []string{port, "64", connect, "--session-timeout", sessionTimeout.String(), "--log-level", *levelFlag}
-	return startServer(c.t, slices.Concat(args, c.options, options)...)
+	return startServer(c.t, within, slices.Concat(args, c.options, options)...)
 }
 
 // join runs a server, and waits until it serves.

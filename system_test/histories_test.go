@@ -77,9 +77,17 @@ const (
 )
 
 func runTrial(t *testing.T, seed uint64, shared string, y *tally) {
-	r := &trial{seed: seed, random: rand.New(rand.NewPCG(seed, 0)), history: newHistory()}
+	r := &trial{seed: seed, random: rand.New(rand.NewPCG(seed, 0))}
 	planned := r.plan()
 	r.begin(t, planned, shared)
+	r.live(planned, y)
+}
+
+// live has clients use the chain while what is planned goes wrong, heals everything, and judges.
+func (r *trial) live(planned []*fault, y *tally) {
+	t := r.t
+	t.Helper()
+	r.history = newHistory()
 	stop := r.users()
 	pass(t, lull)
 	var ends []func()
@@ -152,7 +160,6 @@ func (r *trial) begin(t *testing.T, planned []*fault, shared string) {
 			n.latency = func() time.Duration { return time.Duration(1+r.random.IntN(10)) * time.Millisecond }
 		}
 	})
-	r.history.began = time.Now()
 }
 
 // users begin. What is returned stops them, and returns what waits until the fate of all their writes is known that have a number.

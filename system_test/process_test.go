@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -32,13 +33,15 @@ type server struct {
 	over    bool          // no more lines come
 }
 
-// startServer runs table-server with args and waits until it listens. It ends with the test at the latest.
-func startServer(t *testing.T, args ...string) *server {
+// startServer runs table-server with args and waits until it listens. It ends with the test at the latest. within is nothing, or a command
+// that runs another.
+func startServer(t *testing.T, within []string, args ...string) *server {
 	t.Helper()
 	if err := depend(); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{Cmd: exec.Command(program, args...), t: t, args: args, ended: make(chan struct{}), changed: make(chan struct{})}
+	words := slices.Concat(within, []string{program}, args)
+	s := &server{Cmd: exec.Command(words[0], words[1:]...), t: t, args: args, ended: make(chan struct{}), changed: make(chan struct{})}
 	s.SysProcAttr = needs.DieWithParent()
 	s.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0") // the race detector waits a second at the end, else
 	out, in, err := os.Pipe()

@@ -36,9 +36,10 @@ type user struct {
 	values  int // written
 }
 
+// value is one that nobody else writes. Some are long, so that they are most of what is between servers.
 func (u *user) value() string {
 	u.values++
-	return fmt.Sprintf("%s-%d", u.name, u.values)
+	return fmt.Sprintf("%s-%d ", u.name, u.values) + strings.Repeat("x", u.random.IntN(2)*u.random.IntN(600))
 }
 
 // some is n different keys of those.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,6 +38,7 @@ func ZooKeeperRuns() int64 { return zookeeperRuns.Load() }
 type ZooKeeper struct {
 	Address string // host:port for clients
 
+	within  []string // nothing, or a command that runs another
 	tb      testing.TB
 	config  string // file
 	dir     string
@@ -58,7 +60,16 @@ func AnyZooKeeper(tb testing.TB) (address string) {
 // StartZooKeeper starts a server and waits until it serves.
 func StartZooKeeper(tb testing.TB) *ZooKeeper {
 	tb.Helper()
-	z := newZooKeeper(tb, freePorts(tb, 1)[0], "")
+	z := newZooKeeper(tb, "127.0.0.1", freePorts(tb, 1)[0], "")
+	z.Start()
+	return z
+}
+
+// StartZooKeeperWithin starts a server at an address of another network namespace, by a command that runs another within it.
+func StartZooKeeperWithin(tb testing.TB, within []string, host string, port int) *ZooKeeper {
+	tb.Helper()
+	z := newZooKeeper(tb, host, port, "")
+	z.within = within
 	z.Start()
 	return z
 }
@@ -84,7 +95,7 @@ func StartEnsemble(tb testing.TB, n int, peer func(i, j int, address string) str
 			_, electionPort, _ := net.SplitHostPort(election)
 			fmt.Fprintf(&servers, "server.%d=%s:%s\n", j+1, quorum, electionPort)
 		}
-		all[i] = newZooKeeper(tb, ports[3*i], servers.String())
+		all[i] = newZooKeeper(tb, "127.0.0.1", ports[3*i], servers.String())
 		if err := os.WriteFile(filepath.Join(all[i].dir, "myid"), []byte(strconv.Itoa(i+1)), 0o600); err != nil {
 			tb.Fatal(err)
 		}
@@ -98,15 +109,15 @@ func StartEnsemble(tb testing.TB, n int, peer func(i, j int, address string) str
 	return all
 }
 
-func newZooKeeper(tb testing.TB, port int, servers string) *ZooKeeper {
+func newZooKeeper(tb testing.TB, host string, port int, servers string) *ZooKeeper {
 	tb.Helper()
 	Program(tb, "java")
 	File(tb, zookeeperJars+"/zookeeper.jar")
 	File(tb, zookeeperConf+"/log4j.properties")
-	z := &ZooKeeper{Address: "127.0.0.1:" + strconv.Itoa(port), tb: tb, dir: tb.TempDir(), output: &tail{}}
+	z := &ZooKeeper{Address: net.JoinHostPort(host, strconv.Itoa(port)), tb: tb, dir: tb.TempDir(), output: &tail{}}
 	z.config = filepath.Join(z.dir, "zoo.cfg")
-	config := fmt.Sprintf("tickTime=500\ndataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n"+
-		"4lw.commands.whitelist=*\nmaxClientCnxns=0\n%s", z.dir, port, servers)
+	config := fmt.Sprintf("tickTime=500\ndataDir=%s\nclientPort=%d\nclientPortAddress=%s\nadmin.enableServer=false\n"+
+		"4lw.commands.whitelist=*\nmaxClientCnxns=0\n%s", z.dir, port, host, servers)
 	if err := os.WriteFile(z.config, []byte(config), 0o600); err != nil {
 		tb.Fatal(err)
 	}
@@ -132,9 +143,10 @@ func (z *ZooKeeper) launch() {
 		z.tb.Fatalf("ZooKeeper at %s runs already", z.Address)
 	}
 	// Of all that logs in the folder of jars, the first says what it says.
-	p := exec.Command("java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+	words := append(slices.Clone(z.within), "java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 		"-cp", zookeeperJars+"/slf4j-simple.jar:"+zookeeperConf+":"+zookeeperJars+"/*",
 		"org.apache.zookeeper.server.quorum.QuorumPeerMain", z.config)
+	p := exec.Command(words[0], words[1:]...)
 	p.SysProcAttr = DieWithParent()
 	p.Stdout, p.Stderr = z.output, z.output
 	if err := p.Start(); err != nil {
