@@ -132,7 +132,7 @@ func check(key string, n int, all []*step, timeout time.Duration) error {
 func search(n int, steps []*step, timeout time.Duration) porcupine.CheckResult {
 	var q queue
 	if slices.ContainsFunc(steps, func(s *step) bool { return !s.reads() && s.Seq == 0 }) {
-		q = queueOf(steps)
+		steps, q = queued(steps)
 	}
 	return searchWith(q, n, steps, timeout)
 }

@@ -97,17 +97,20 @@ func (a authors) name(s *step) (name string, ok bool) {
 	return b.String(), true
 }
 
-// queueOf is the reads of a search.
-func queueOf(steps []*step) queue {
+// queued is steps and the queue of their reads. They are others than those given: a search that had no time may still be looking at these.
+func queued(steps []*step) ([]*step, queue) {
 	q := queue{}
-	for _, s := range steps {
+	others := make([]*step, len(steps))
+	for i, s := range steps {
+		other := *s
+		others[i] = &other
 		if s.reads() {
-			q = append(q, s)
+			q = append(q, &other)
 		}
 	}
 	slices.SortStableFunc(q, func(a, b *step) int { return cmp.Compare(a.Start, b.Start) })
 	for i, s := range q {
 		s.rank = i
 	}
-	return q
+	return others, q
 }
