@@ -109,7 +109,7 @@ func check(key string, n int, all []*step, timeout time.Duration) error {
 		for i, some := range tries {
 			result := porcupine.Illegal
 			if some != nil {
-				result = search(n, some, within)
+				result = a.search(n, some, within)
 			}
 			switch {
 			case result == porcupine.Ok:
@@ -129,15 +129,15 @@ func check(key string, n int, all []*step, timeout time.Duration) error {
 }
 
 // search asks porcupine. Where the order of the log is known it is short without a queue.
-func search(n int, steps []*step, timeout time.Duration) porcupine.CheckResult {
-	var q queue
+func (a authors) search(n int, steps []*step, timeout time.Duration) porcupine.CheckResult {
+	var q *queue
 	if slices.ContainsFunc(steps, func(s *step) bool { return !s.reads() && s.Seq == 0 }) {
-		steps, q = queued(steps)
+		steps, q = a.queued(steps)
 	}
 	return searchWith(q, n, steps, timeout)
 }
 
-func searchWith(q queue, n int, steps []*step, timeout time.Duration) porcupine.CheckResult {
+func searchWith(q *queue, n int, steps []*step, timeout time.Duration) porcupine.CheckResult {
 	ops := make([]porcupine.Operation, len(steps))
 	for i, s := range steps {
 		ops[i] = porcupine.Operation{Input: s, Call: int64(s.Start), Return: int64(s.end)}

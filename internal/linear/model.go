@@ -25,20 +25,55 @@ type state struct {
 	taken []uint64 // the reads that were put in order, a bit for the rank of each; nil without a queue
 }
 
-// queue is all reads in the order in which they began.
-//
-// A read that fits in now may as well be taken now: it changes nothing, so what explains the rest explains it without the read, too. So nothing else that began
-// after such a read is taken before it, and the search does not try each place that each of many reads could have.
-type queue []*step
+// queue is all reads, in two orders.
+type queue struct {
+	// reads are in the order in which they began.
+	//
+	// A read that fits in now may as well be taken now: it changes nothing, so what explains the rest explains it without the read, too. So nothing else that began
+	// after such a read is taken before it, and the search does not try each place that each of many reads could have.
+	reads []*step
+	// of are the reads that saw what only one write can have made of a cell. Once that is overwritten it does not come back: a read of it
+	// that was not taken never can be.
+	of map[place][]*step
+}
+
+// place is a value in a cell.
+type place struct {
+	cell  int
+	value string
+}
+
+func (s *state) has(r *step) bool { return s.taken[r.rank/64]&(1<<(r.rank%64)) != 0 }
 
 // waits tells whether a read must be taken first.
-func (q queue) waits(s *step, now *state) bool {
-	for _, r := range q {
+func (q *queue) waits(s *step, now *state) bool {
+	if q == nil {
+		return false
+	}
+	for _, r := range q.reads {
 		if r.Start > s.Start || s.reads() && r.rank >= s.rank {
 			return false
 		}
-		if now.taken[r.rank/64]&(1<<(r.rank%64)) == 0 && r.fits(now) {
+		if !now.has(r) && r.fits(now) {
 			return true
+		}
+	}
+	return false
+}
+
+// loses tells whether a write takes away what a read must still see.
+func (q *queue) loses(was, next *state) bool {
+	if q == nil {
+		return false
+	}
+	for i := range was.cells {
+		if was.cells[i] == next.cells[i] {
+			continue
+		}
+		for _, r := range q.of[place{i, was.cells[i].value}] {
+			if !next.has(r) {
+				return true
+			}
 		}
 	}
 	return false
@@ -52,12 +87,12 @@ type cell struct {
 }
 
 // table is the model of n keys, with a queue of reads or nil.
-func table(n int, q queue) porcupine.Model {
+func table(n int, q *queue) porcupine.Model {
 	return porcupine.Model{
 		Init: func() any {
 			s := &state{cells: make([]cell, n)}
 			if q != nil {
-				s.taken = make([]uint64, len(q)/64+1)
+				s.taken = make([]uint64, len(q.reads)/64+1)
 			}
 			return s
 		},
@@ -83,7 +118,7 @@ func (s *step) fits(now *state) bool {
 }
 
 // take puts the operation behind those that made the state, and tells whether what the client was told allows it.
-func (s *step) take(was *state, q queue) (bool, *state) {
+func (s *step) take(was *state, q *queue) (bool, *state) {
 	switch {
 	case s.reads() && !s.fits(was), q.waits(s, was):
 		return false, was
@@ -105,7 +140,7 @@ func (s *step) take(was *state, q queue) (bool, *state) {
 			return false, was
 		}
 	}
-	return true, next
+	return !q.loses(was, next), next
 }
 
 func (s *state) size() (n int64) {

@@ -98,18 +98,25 @@ func (a authors) name(s *step) (name string, ok bool) {
 }
 
 // queued is steps and the queue of their reads. They are others than those given: a search that had no time may still be looking at these.
-func queued(steps []*step) ([]*step, queue) {
-	q := queue{}
+func (a authors) queued(steps []*step) ([]*step, *queue) {
+	q := &queue{of: map[place][]*step{}}
 	others := make([]*step, len(steps))
 	for i, s := range steps {
 		other := *s
 		others[i] = &other
-		if s.reads() {
-			q = append(q, &other)
+		if !s.reads() {
+			continue
+		}
+		q.reads = append(q.reads, &other)
+		for i, v := range s.read {
+			if v.Found && a[v.Text] != nil {
+				at := place{s.cells[i], v.Text}
+				q.of[at] = append(q.of[at], &other)
+			}
 		}
 	}
-	slices.SortStableFunc(q, func(a, b *step) int { return cmp.Compare(a.Start, b.Start) })
-	for i, s := range q {
+	slices.SortStableFunc(q.reads, func(a, b *step) int { return cmp.Compare(a.Start, b.Start) })
+	for i, s := range q.reads {
 		s.rank = i
 	}
 	return others, q
