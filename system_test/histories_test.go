@@ -70,10 +70,11 @@ func TestHistories(t *testing.T) {
 
 // Shapes of a run. One that is to be checked as a whole has few operations.
 const (
-	longUsers, shortUsers = 8, 4 // a quarter of them speak the seed protocol
-	longPace, shortPace   = 8 * time.Millisecond, 50 * time.Millisecond
-	shortMost             = linear.MaxWhole - 15 // leaves room for the reads at the end
-	lull                  = 400 * time.Millisecond
+	longUsers, shortUsers   = 8, 4 // a quarter of them speak the seed protocol
+	longPace, shortPace     = 8 * time.Millisecond, 50 * time.Millisecond
+	shortMost               = linear.MaxWhole - 15 // leaves room for the reads at the end
+	longDoubts, shortDoubts = 30, 8                // see history.doubts
+	lull                    = 400 * time.Millisecond
 )
 
 func runTrial(t *testing.T, seed uint64, shared string, y *tally) {
@@ -88,6 +89,7 @@ func (r *trial) live(planned []*fault, y *tally) {
 	t := r.t
 	t.Helper()
 	r.history = newHistory()
+	chain := r.view().Chain
 	stop := r.users()
 	pass(t, lull)
 	var ends []func()
@@ -115,6 +117,9 @@ func (r *trial) live(planned []*fault, y *tally) {
 	whole := time.Now()
 	r.awaitWhole()
 	t.Logf("whole after %v", time.Since(whole).Round(time.Millisecond))
+	if now := r.view().Chain; now != chain {
+		t.Errorf("the chain is %s, was %s: it has begun anew, empty", now, chain)
+	}
 	settle()
 	for _, s := range r.members() {
 		r.history.readAll(t, s, userKeys)
@@ -139,9 +144,9 @@ func (r *trial) live(planned []*fault, y *tally) {
 // takes its time: so there are moments in which some servers know of a write, and others do not.
 func (r *trial) begin(t *testing.T, planned []*fault, shared string) {
 	t.Helper()
-	var needed sort
+	var needed bent
 	for _, f := range planned {
-		needed |= f.sort
+		needed |= f.bent
 	}
 	zookeepers := []string{shared}
 	switch {
@@ -165,8 +170,10 @@ func (r *trial) begin(t *testing.T, planned []*fault, shared string) {
 // users begin. What is returned stops them, and returns what waits until the fate of all their writes is known that have a number.
 func (r *trial) users() (stop func() (settle func())) {
 	users, pace := longUsers, longPace
+	r.history.mostDoubts = longDoubts
 	if r.random.IntN(3) == 0 {
-		users, pace, r.history.most = shortUsers, shortPace, shortMost
+		users, pace = shortUsers, shortPace
+		r.history.most, r.history.mostDoubts = shortMost, shortDoubts
 	}
 	stopped := make(chan struct{})
 	var all sync.WaitGroup

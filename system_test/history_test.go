@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,11 @@ type history struct {
 	mu   sync.Mutex
 	ops  []linear.Operation
 	most int // operations that clients may do; zero for any number
+
+	// doubts are writes whose fate is not known, and mostDoubts how many of them there may be before clients do nothing but read. What may have happened at any
+	// time makes the search long: with dozens of them endless.
+	doubts     atomic.Int64
+	mostDoubts int64
 }
 
 func newHistory() *history { return &history{began: time.Now()} }
@@ -41,6 +47,9 @@ func (h *history) full() bool {
 	defer h.mu.Unlock()
 	return h.most > 0 && len(h.ops) >= h.most
 }
+
+// doubtful tells whether there are as many doubts as there may be.
+func (h *history) doubtful() bool { return h.doubts.Load() >= h.mostDoubts }
 
 // count is how many operations there are, and how many of them are writes of which nobody knows whether they were executed.
 func (h *history) count() (all, untold int) {

@@ -95,6 +95,9 @@ func (u *respUser) act() {
 		}
 	case !refused, code == "UNCERTAIN":
 		o.End = 0
+		if o.Kind != linear.Get && o.Kind != linear.Size {
+			u.history.doubts.Add(1)
+		}
 	case code == "TRYAGAIN", code == "LOADING":
 		o.Outcome = linear.Refused
 	default:
@@ -128,20 +131,27 @@ func (u *respUser) told(o *linear.Operation, answer string, err error) error {
 	return nil
 }
 
+// reads is how many of a thousand commands are.
+const reads = 430
+
 // invent makes up a command.
 func (u *respUser) invent() (o linear.Operation, words []string) {
 	write := func(kind linear.Kind, keys ...string) {
 		o.Kind, o.Keys = kind, keys
 	}
 	key := u.some(valueKeys, 1)[0]
-	switch x := u.random.IntN(1000); {
-	case x < 300:
+	x := u.random.IntN(1000)
+	if u.history.doubtful() {
+		x = u.random.IntN(reads)
+	}
+	switch {
+	case x < reads-130:
 		write(linear.Get, u.some(userKeys, 1)...)
 		return o, []string{"GET", o.Keys[0]}
-	case x < 400:
+	case x < reads-30:
 		write(linear.Get, u.some(userKeys, 2+u.random.IntN(3))...)
 		return o, append([]string{"MGET"}, o.Keys...)
-	case x < 430:
+	case x < reads:
 		write(linear.Size)
 		return o, []string{"DBSIZE"}
 	case x < 620:
@@ -231,7 +241,11 @@ func (u *seedUser) ask(m seedMessage) (reply seedMessage, sent bool) {
 // act does the next request.
 func (u *seedUser) act() {
 	o := linear.Operation{Keys: u.some(valueKeys, 1), Start: u.history.now()}
-	switch x := u.random.IntN(100); {
+	x := u.random.IntN(100)
+	if x < 50 && u.history.doubtful() {
+		x += 50
+	}
+	switch {
 	case x < 40:
 		o.Kind, o.Value = linear.Put, u.value()
 		u.write(o, seedMessage{opcode: seedPut, kind: seedTypeEntry, key: o.Keys[0], data: []byte(o.Value)})
@@ -261,12 +275,14 @@ func (u *seedUser) write(o linear.Operation, m seedMessage) {
 	reply, sent := u.ask(m)
 	switch {
 	case reply.opcode == m.opcode+1 && reply.result > 0:
+		u.history.doubts.Add(1)
 		o.Seq = uint64(reply.result) // of so few writes the number that is shown is that of the log
 		u.unproven = append(u.unproven, &numbered{o, reply.result})
 		if u.random.IntN(4) > 0 {
 			u.verify(len(u.unproven) - 1)
 		}
 	case sent:
+		u.history.doubts.Add(1)
 		u.history.add(o)
 	}
 }
@@ -283,6 +299,7 @@ func (u *seedUser) verify(i int) bool {
 	} else {
 		o.Outcome = linear.Refused
 	}
+	u.history.doubts.Add(-1)
 	u.history.add(o.Operation)
 	u.unproven = append(u.unproven[:i], u.unproven[i+1:]...)
 	return true
