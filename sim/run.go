@@ -113,12 +113,17 @@ func (w *world) comeToRest() {
 
 // endures demands that all clients are answered although two servers, both members at first, never hear of each other again.
 func (w *world) endures() bool {
-	members := w.coord.now().view.Members
-	if len(members) < 3 {
+	var living []*server
+	for _, m := range w.coord.now().view.Members {
+		if p := w.check.processes[m.MemberID]; p != nil && !p.dead && !p.leaving {
+			living = append(living, p.srv)
+		}
+	}
+	if len(living) < 3 {
 		return true
 	}
-	two := w.Perm(len(members))[:2]
-	a, b := w.check.processes[members[two[0]].MemberID].srv, w.check.processes[members[two[1]].MemberID].srv
+	two := w.Perm(len(living))[:2]
+	a, b := living[two[0]], living[two[1]]
 	if w.story.on {
 		w.tell("%s and %s are cut off from each other until every client is answered", a.address, b.address)
 	}

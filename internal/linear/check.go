@@ -128,12 +128,9 @@ func check(key string, n int, all []*step, timeout time.Duration) error {
 	return fmt.Errorf("%s: %w about %d operations in %v", about(key), ErrTimeout, len(all), timeout)
 }
 
-// search asks porcupine. Where the order of the log is known it is short without a queue.
+// search asks porcupine.
 func (a authors) search(n int, steps []*step, timeout time.Duration) porcupine.CheckResult {
-	var q *queue
-	if slices.ContainsFunc(steps, func(s *step) bool { return !s.reads() && s.Seq == 0 }) {
-		steps, q = a.queued(steps)
-	}
+	steps, q := a.queued(steps)
 	return searchWith(q, n, steps, timeout)
 }
 
