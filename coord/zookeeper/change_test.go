@@ -2,16 +2,24 @@ package zookeeper
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
+	"path"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/go-zookeeper/zk"
 
 	"github.com/chaintable/chaintable/chain"
 	"github.com/chaintable/chaintable/internal/needs"
 )
 
-// TestChangeOfWhatHasGone: a node of /chain that has vanished since it was seen keeps nobody from changing the view.
+// TestChangeOfWhatHasGone: a node of /chain that has vanished since it was seen keeps nobody from changing the view, and from taking others
+// out of /chain in the same moment.
 func TestChangeOfWhatHasGone(t *testing.T) {
-	where, err := Parse(needs.StartZooKeeper(t).Address)
+	server := needs.StartZooKeeper(t).Address
+	where, err := Parse(server)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,9 +30,29 @@ func TestChangeOfWhatHasGone(t *testing.T) {
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
+	other, _, err := zk.Connect([]string{server}, 30*time.Second, zk.WithLogger(libraryLog{slog.New(slog.DiscardHandler)}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.Create("/chain", nil, 0, all); err != nil {
+		t.Fatal(err)
+	}
 	for from := int64(-1); from < 3; from++ {
+		var there string
+		if from >= 0 {
+			if there, err = other.Create("/chain/node", []byte("127.0.0.1:7011\x00"), zk.FlagEphemeral|zk.FlagSequence, all); err != nil {
+				t.Fatal(err)
+			}
+		}
 		c.mu.Lock()
-		c.mu.shown = []node{{"node0000000000", "127.0.0.1:7009", 1}, {"node0000000001", "127.0.0.1:7010", 1}}
+		c.mu.shown = nil
+		for i := range 2 * maxTries {
+			c.mu.shown = append(c.mu.shown, node{fmt.Sprintf("node000000900%d", i), "127.0.0.1:7009", 1})
+		}
+		if there != "" {
+			c.mu.shown = slices.Insert(c.mu.shown, 1, node{path.Base(there), "127.0.0.1:7011", 2})
+		}
 		c.mu.Unlock()
 		view := chain.View{Chain: 1, Epoch: chain.Epoch(from + 2), Members: []chain.Member{
 			{MemberID: chain.MemberID{Node: 1, Incarnation: 1}, Address: "127.0.0.1:7001"},
@@ -34,6 +62,11 @@ func TestChangeOfWhatHasGone(t *testing.T) {
 		}
 		if got, _, err := c.View(ctx, true); err != nil || got.Version != from+1 {
 			t.Fatalf("from version %d: the view has version %d, %v", from, got.Version, err)
+		}
+		if there != "" {
+			if exists, _, err := other.Exists(there); exists || err != nil {
+				t.Errorf("from version %d: %s of a server that was removed is still there (%v)", from, there, err)
+			}
 		}
 	}
 }

@@ -311,7 +311,7 @@ func (c *Client) decisive(a chain.AskChange, data []byte) []any {
 // change does all of it in one Multi, and with it takes those who go out of /chain.
 func (c *Client) change(s *session, ops []any, gone []string) (err error) {
 	decisive := len(ops)
-	for range maxTries {
+	for range maxTries + len(gone) {
 		ops = ops[:decisive:decisive]
 		for _, name := range gone {
 			ops = append(ops, &zk.DeleteRequest{Path: c.paths.published + "/" + name, Version: -1})
@@ -335,7 +335,9 @@ func (c *Client) change(s *session, ops []any, gone []string) (err error) {
 		case failed < decisive:
 			return fmt.Errorf("%s: %w: %w", ops[failed].(*zk.DeleteRequest).Path, coord.ErrConflict, results[failed].Error)
 		default:
-			gone = nil // they have just gone by themselves: what is left their successors clear away
+			// It has just gone by itself, with its session. Others may not have: of servers that die together the sessions end one by one.
+			i := failed - decisive
+			gone = slices.Delete(slices.Clone(gone), i, i+1)
 		}
 	}
 	return err
