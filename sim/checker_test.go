@@ -144,6 +144,17 @@ func TestCheckers(t *testing.T) {
 			w := f.put("k", 1, 9, 1)
 			f.get("k", 2, 8, nil).stream = w.stream
 		}, "saw", false},
+		{"read behind a write without an answer need not see it", func(f *fixture) {
+			w := f.put("k", 1, 0, 1)
+			w.state = opUnknown
+			f.get("k", 2, 8, nil).stream = w.stream
+		}, "", false},
+		{"write before one that the connection sent earlier and heard nothing of", func(f *fixture) {
+			a := f.put("k", 3, 9, 1)
+			b := f.put("k", 2, 0, 2)
+			b.state = opUnknown
+			a.stream = b.stream
+		}, "takes effect", false},
 		{"number of another operation", func(f *fixture) {
 			o := f.put("k", 1, 2, 1)
 			f.history.given[o.seq] = f.op(opNumbered, "k", 1, 2)
