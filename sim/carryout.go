@@ -146,7 +146,7 @@ func (p *process) restore(s chain.Snapshot) {
 		return
 	}
 	if p.w.chance(p.w.NoRestore) && !p.w.healed {
-		p.w.stats.NotRestored++
+		p.w.stats.Faults[NoRestore]++
 		p.restorer = nil
 		p.push(chain.Restored{Transfer: r.id, Err: errNoRestore})
 		return

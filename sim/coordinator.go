@@ -77,6 +77,13 @@ func (c *coordinator) look(sess *coordSession, sync bool) {
 		return
 	}
 	sess.seen = c.pick(sess.seen, stale)
+	if sess.seen < c.dropped+len(c.states)-1 {
+		kind := StaleRead
+		if sync {
+			kind = StaleSync
+		}
+		w.stats.Faults[kind]++
+	}
 }
 
 // change makes a new state.
@@ -91,7 +98,12 @@ func (c *coordinator) change(by func(*coordState)) {
 		c.dropped += keptStates
 	}
 	for _, srv := range c.w.servers {
-		if p := srv.proc; p != nil && (c.w.healed || !c.w.chance(c.w.WatchLost)) {
+		p := srv.proc
+		switch {
+		case p == nil:
+		case !c.w.healed && c.w.chance(c.w.WatchLost):
+			c.w.stats.Faults[LostWatch]++
+		default:
 			p.later(c.w.between(c.w.Coord)+c.w.between(c.w.Coord), func() { p.push(chain.CoordNews{}) })
 		}
 	}
@@ -116,14 +128,14 @@ func (c *coordinator) ask(p *process, a chain.Ask) {
 		reachable := c.down == 0 && !p.srv.cut
 		switch {
 		case !reachable && w.chance(0.9), w.chance(w.CoordLost / 2):
-			w.stats.CoordLost++
+			w.stats.Faults[LostRequest]++
 			return
 		case !reachable, w.chance(w.CoordLate):
 			out += w.soon(3 * w.Timeout)
-			w.stats.CoordLate++
+			w.stats.Faults[LateRequest]++
 		}
 		if sess.apart && w.now < sess.frozen && needsLeader(a) {
-			w.stats.CoordLost++
+			w.stats.Faults[LostRequest]++
 			return
 		}
 		lost = w.chance(w.CoordLost / 2)
@@ -137,7 +149,7 @@ func (c *coordinator) ask(p *process, a chain.Ask) {
 		}
 		in := c.execute(p, sess, sent, a)
 		if lost {
-			w.stats.CoordUnknown++
+			w.stats.Faults[LostAnswer]++
 			return
 		}
 		w.after(back, func() {

@@ -95,6 +95,7 @@ func (d *disk) last() chain.Position {
 // crash loses what was not synced, or not all of it: some prefix may have reached the disk.
 func (d *disk) crash(w *world) {
 	if n := len(d.queue); n > 0 && w.chance(0.5) {
+		w.stats.Faults[TornSync]++
 		keep := w.IntN(n + 1)
 		for _, x := range d.queue[:keep] {
 			d.apply(x)

@@ -338,7 +338,7 @@ func (f *faults) chooseCore() {
 		return
 	}
 	stays := able[w.IntN(len(able))]
-	w.stats.Cores++
+	w.stats.Faults[Core]++
 	for _, s := range w.servers {
 		if s != stays && w.chance(0.5) {
 			s.gone = true

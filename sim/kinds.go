@@ -10,7 +10,7 @@ import (
 // Fault is a kind of thing that goes wrong at random times.
 type Fault uint8
 
-// The faults.
+// The faults. Those behind ClientDeath have no times of their own: what they befall happens anyway, and goes wrong by chance.
 const (
 	Crash       Fault = iota // a process dies
 	Hunt                     // the head dies, and then those who follow it, each soon after it took over
@@ -31,6 +31,20 @@ const (
 	Wipe                     // the coordinator loses all it held, until an operator brings it back
 	Leave                    // a server is told to leave
 	ClientDeath              // a client dies
+
+	LostRequest  // the coordinator never gets a request
+	LateRequest  // it carries one out long after it was given up
+	LostAnswer   // it carries one out, and the answer is lost
+	StaleRead    // it shows what is old
+	StaleSync    // it shows what is old, although asked for the newest
+	LostWatch    // it does not tell of a change
+	LateMessages // what was in flight on a connection that broke arrives, some of it
+	SlowReader   // a reader is starved between reading a value and checking the lease
+	TornSync     // a crash leaves some of what was not synced
+	NoRestore    // a snapshot cannot be put in place
+	Core         // at the end some servers must go on alone, the others are dead
+	Scar         // at the end two servers stay cut off from each other
+	Farewell     // at the very end a member leaves
 	numFaults
 )
 
@@ -58,6 +72,20 @@ var kinds = [numFaults]struct {
 	Wipe:        {"wipe", 0.1},
 	Leave:       {"leave", 0.3},
 	ClientDeath: {"client-death", 0.3},
+
+	LostRequest:  {"lost-request", 0},
+	LateRequest:  {"late-request", 0},
+	LostAnswer:   {"lost-answer", 0},
+	StaleRead:    {"stale-read", 0},
+	StaleSync:    {"stale-sync", 0},
+	LostWatch:    {"lost-watch", 0},
+	LateMessages: {"late-messages", 0},
+	SlowReader:   {"slow-reader", 0},
+	TornSync:     {"torn-sync", 0},
+	NoRestore:    {"no-restore", 0},
+	Core:         {"core", 0},
+	Scar:         {"scar", 0},
+	Farewell:     {"farewell", 0},
 }
 
 func (f Fault) String() string { return kinds[f].name }

@@ -217,6 +217,7 @@ func (n *network) breakConn(c *conn, d time.Duration) {
 		w.tell("%v -> %v: connection breaks, %d in flight", c.from, c.to, len(c.queue))
 	}
 	if keep := len(c.queue); keep > 0 && w.chance(w.Linger) && n.passes(c.from.srv, c.to.srv) {
+		w.stats.Faults[LateMessages]++
 		keep = 1 + w.IntN(keep)
 		var at time.Duration
 		for _, f := range c.queue[:keep] {

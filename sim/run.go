@@ -127,7 +127,7 @@ func (w *world) endures() bool {
 	if w.story.on {
 		w.tell("%s and %s are cut off from each other until every client is answered", a.address, b.address)
 	}
-	w.stats.Scars++
+	w.stats.Faults[Scar]++
 	w.net.block(a, b, time.Hour)
 	w.net.block(b, a, time.Hour)
 	w.runUntil(w.now+w.restBound(), w.settled)
@@ -147,7 +147,7 @@ func (w *world) takeLeave() {
 	}
 	p := w.check.processes[members[w.IntN(len(members))].MemberID]
 	left := w.stats.Left
-	w.stats.Farewells++
+	w.stats.Faults[Farewell]++
 	p.leave()
 	if w.rests(w.now+w.restBound()) && w.stats.Left == left {
 		w.stuck = true

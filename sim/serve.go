@@ -291,6 +291,7 @@ func (p *process) value(c *call, passed bool) {
 	}
 	d := p.w.between(p.w.Reader)
 	if p.w.chance(p.w.SlowReader) && !p.w.healed {
+		p.w.stats.Faults[SlowReader]++
 		d += p.w.soon(6 * p.w.Timeout)
 	}
 	check := func() {

@@ -9,12 +9,11 @@ import (
 
 // Stats is what happened in one or more runs.
 type Stats struct {
-	Runs, Steps, Messages, Lost, Syncs, Commits, Views, Snapshots, Restarts   uint64
-	Ops, Writes, Reads, Barriers, Verifies, Retries                           uint64
-	Starts, Left, Halts, Cores, Scars, Farewells, Breaks, NotRestored, Panics uint64
-	CoordLost, CoordLate, CoordUnknown                                        uint64
-	Faults                                                                    Counts
-	Virtual                                                                   time.Duration
+	Runs, Steps, Messages, Lost, Syncs, Commits, Views, Snapshots, Restarts uint64
+	Ops, Writes, Reads, Barriers, Verifies, Retries                         uint64
+	Starts, Left, Halts, Breaks, Panics                                     uint64
+	Faults                                                                  Counts
+	Virtual                                                                 time.Duration
 }
 
 // Add sums up runs.
