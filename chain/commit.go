@@ -110,8 +110,5 @@ func (r *Replica) compact() {
 	if _, ok := r.view.successor(r.self.MemberID); ok {
 		limit = min(limit, r.down.received, r.down.sent.Seq)
 	}
-	if x := r.teach.transfer; x != nil && !x.started {
-		return
-	}
 	r.log.compact(limit, r.cfg.RetainedLog)
 }

@@ -336,11 +336,9 @@ func (r *Replica) forgetRequests() {
 
 // news tells of a change of the view.
 func (r *Replica) news(old View) {
-	n := News{Text: ViewChanged, View: r.view.View, Cause: r.causeOf(old, r.view.View)}
-	if n.Took = r.watch.sinceTrouble(old, r.view.View, r); n.Took < 0 {
-		n.Took = 0
-	}
-	r.out.News = append(r.out.News, n)
+	r.out.News = append(r.out.News, News{
+		Text: ViewChanged, View: r.view.View, Cause: r.causeOf(old, r.view.View), Took: r.watch.sinceTrouble(old, r.view.View, r),
+	})
 }
 
 // causeOf says in words what made old into v.
