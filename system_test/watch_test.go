@@ -63,12 +63,13 @@ func (v viewRecord) same(w viewRecord) bool {
 // watcher looks at what a cluster keeps in ZooKeeper, all the time, with a session of its own. Whatever /chain lists must be in the order of
 // the view: clients take its first for the head, its last for the tail.
 type watcher struct {
-	t      *testing.T
-	conn   *zk.Conn
-	chroot string
-	name   string // of the chain
+	t       *testing.T
+	servers []string // of ZooKeeper
+	chroot  string
+	name    string // of the chain
 
 	mu        sync.Mutex
+	conn      *zk.Conn
 	now       viewRecord        // as last read; epoch 0 for none
 	published []string          // what /chain listed when last looked at
 	texts     map[string]string // nodes of /chain that were read: they never change
@@ -82,12 +83,10 @@ func startWatcher(t *testing.T, connect, name string) *watcher {
 	if found {
 		path = "/" + path
 	}
-	// A long session: the watcher outlives the troubles that it watches.
-	conn, _, err := zk.Connect(strings.Split(servers, ","), 10*time.Second, zk.WithLogger(log.New(io.Discard, "", 0)))
-	if err != nil {
+	w := &watcher{t: t, servers: strings.Split(servers, ","), chroot: path, name: name, texts: map[string]string{}}
+	if err := w.begin(); err != nil {
 		t.Fatal(err)
 	}
-	w := &watcher{t: t, conn: conn, chroot: path, name: name, texts: map[string]string{}}
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -96,7 +95,13 @@ func startWatcher(t *testing.T, connect, name string) *watcher {
 		for {
 			select {
 			case <-ticker.C:
+				late := time.AfterFunc(lookPatience, func() {
+					if err := w.begin(); err != nil {
+						t.Error(err)
+					}
+				})
 				w.look()
+				late.Stop()
 			case <-stop:
 				return
 			}
@@ -104,13 +109,39 @@ func startWatcher(t *testing.T, connect, name string) *watcher {
 	}()
 	t.Cleanup(func() {
 		close(stop)
-		conn.Close() // ends calls that wait
+		w.zk().Close() // ends calls that wait
 		<-stopped
+		w.zk().Close() // it may just have been made
 		if w.listings.Load() == 0 && w.name == "main" {
 			t.Error("the watcher saw nothing of /chain")
 		}
 	})
 	return w
+}
+
+// lookPatience is how long one look may take. The library can lose a call when it loses its connection, and wait for ever.
+const lookPatience = 5 * time.Second
+
+// begin begins a session, in place of the one that there may be, whose calls end. It is a long one: the watcher outlives the troubles that it watches.
+func (w *watcher) begin() error {
+	conn, _, err := zk.Connect(w.servers, 10*time.Second, zk.WithLogger(log.New(io.Discard, "", 0)))
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	old := w.conn
+	w.conn = conn
+	w.mu.Unlock()
+	if old != nil {
+		old.Close()
+	}
+	return nil
+}
+
+func (w *watcher) zk() *zk.Conn {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.conn
 }
 
 // view is the newest that was read.
@@ -171,7 +202,7 @@ func (w *watcher) viewPath() string { return w.chroot + "/chaintable/chains/" + 
 
 // readView reads the view, and notes it.
 func (w *watcher) readView() (v viewRecord, err error) {
-	data, _, err := w.conn.Get(w.viewPath())
+	data, _, err := w.zk().Get(w.viewPath())
 	if err == nil {
 		err = json.Unmarshal(data, &v)
 	}
@@ -192,7 +223,7 @@ var errMoved = errors.New("/chain has changed")
 // readPublished reads what /chain lists: as clients do, but all of it at one moment. The names are those of one moment; what a node
 // holds never changes.
 func (w *watcher) readPublished() (addresses []string, err error) {
-	names, _, err := w.conn.Children(w.chroot + "/chain")
+	names, _, err := w.zk().Children(w.chroot + "/chain")
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +231,7 @@ func (w *watcher) readPublished() (addresses []string, err error) {
 	for _, name := range names {
 		text, known := w.texts[name]
 		if !known {
-			data, _, err := w.conn.Get(w.chroot + "/chain/" + name)
+			data, _, err := w.zk().Get(w.chroot + "/chain/" + name)
 			if errors.Is(err, zk.ErrNoNode) {
 				return nil, errMoved
 			}
@@ -220,13 +251,13 @@ func (w *watcher) readPublished() (addresses []string, err error) {
 // registrations are those that servers have made, by name.
 func (w *watcher) registrations() (map[string]registrationRecord, error) {
 	folder := w.chroot + "/chaintable/chains/" + w.name + "/servers"
-	names, _, err := w.conn.Children(folder)
+	names, _, err := w.zk().Children(folder)
 	if err != nil {
 		return nil, err
 	}
 	all := map[string]registrationRecord{}
 	for _, name := range names {
-		data, _, err := w.conn.Get(folder + "/" + name)
+		data, _, err := w.zk().Get(folder + "/" + name)
 		if errors.Is(err, zk.ErrNoNode) {
 			continue
 		}
