@@ -137,9 +137,13 @@ func (c *checker) commits(p *process, e *chain.Entry) {
 		c.w.tell("%v commits %v", p, e)
 	}
 	c.held(p.replica.Status().View, e.Position(), "commits "+e.Position().String())
+	if now := c.w.coord.now(); now.exists && now.view.Chain == h.id {
+		c.held(now.view.View, e.Position(), "commits "+e.Position().String())
+	}
 }
 
-// held checks that every member of a view holds what is committed.
+// held checks that every member of a view holds what is committed. Who has been removed since, and knows, may be learning anew, and have
+// forgotten what it did not know to be committed.
 func (c *checker) held(v chain.View, last chain.Position, why string) {
 	if last == (chain.Position{}) {
 		return
@@ -149,6 +153,9 @@ func (c *checker) held(v chain.View, last chain.Position, why string) {
 		if p == nil {
 			c.w.fail("view %s names %v, who never registered", c.w.showView(v), m.MemberID)
 			return
+		}
+		if now := p.replica.Status().View; now.Epoch > v.Epoch && now.Index(m.MemberID) < 0 {
+			continue
 		}
 		if !p.replica.Holds(last) {
 			c.w.fail("%s, but member %v (%v) of view %s does not hold %v", why, p, m.MemberID, c.w.showView(v), last)
