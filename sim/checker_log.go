@@ -16,6 +16,7 @@ type checker struct {
 	ops       []*op
 	histories []*history // one for each chain id, in order of appearance
 	processes map[chain.MemberID]*process
+	registrations
 }
 
 // history is everything that one chain ever committed.
@@ -56,6 +57,7 @@ type seen struct {
 func (c *checker) init(w *world) {
 	c.w = w
 	c.processes = make(map[chain.MemberID]*process)
+	c.written, c.deleted = make(map[chain.MemberID]time.Duration), make(map[chain.MemberID]time.Duration)
 }
 
 // of is the history of a chain.

@@ -3,13 +3,14 @@ package sim
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/chaintable/chaintable/chain"
 )
 
 // viewChanges looks at a change of the view as the coordinator is about to make it.
-func (c *checker) viewChanges(old *coordState, next chain.View, by *process) {
-	w := c.w
+func (c *checker) viewChanges(old *coordState, ask chain.AskChange, by *process, sent time.Duration) {
+	w, next := c.w, ask.View
 	bad := func(why string) {
 		w.fail("%v changes the view %s to %s: %s", by, w.showView(old.view.View), w.showView(next), why)
 	}
@@ -32,10 +33,16 @@ func (c *checker) viewChanges(old *coordState, next chain.View, by *process) {
 	switch {
 	case next.Epoch != old.view.Epoch+1:
 		bad("the epoch must rise by one")
+		return
 	case next.Chain != old.view.Chain:
 		c.beginsAnew(old.view.View, bad)
 	default:
 		c.continues(old.view.View, next, bad)
+	}
+	for _, m := range old.view.Members {
+		if next.Index(m.MemberID) < 0 {
+			c.removes(m, by, ask, sent, bad)
+		}
 	}
 }
 

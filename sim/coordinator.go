@@ -18,6 +18,7 @@ type coordinator struct {
 	down    int // outages that last
 	wipes   int
 	session uint64
+	sent    time.Duration // when the request that is being carried out was sent
 }
 
 type coordState struct {
@@ -112,7 +113,7 @@ func (c *coordinator) change(by func(*coordState)) {
 // ask carries out a request of p, as well or badly as it goes today.
 func (c *coordinator) ask(p *process, a chain.Ask) {
 	w := c.w
-	sess, sent := p.session, p.clock()
+	sess, sent, now := p.session, p.clock(), w.now
 	answered := false
 	answer := func(in chain.Input) {
 		if !answered {
@@ -147,6 +148,7 @@ func (c *coordinator) ask(p *process, a chain.Ask) {
 		if sess.wipes != c.wipes {
 			return
 		}
+		c.sent = now
 		in := c.execute(p, sess, sent, a)
 		if lost {
 			w.stats.Faults[LostAnswer]++
@@ -218,6 +220,7 @@ func (c *coordinator) write(p *process, sent chain.Time, a chain.Ask) chain.Inpu
 		in := chain.CoordRegistered{Member: a.Registration.MemberID, Sent: sent, Outcome: chain.OutcomeConflict}
 		if c.find(a.Registration.MemberID) < 0 {
 			in.Outcome = chain.OutcomeOK
+			c.w.check.written[a.Registration.MemberID] = c.w.now
 			c.change(func(s *coordState) { s.servers = append(s.servers, chain.Registered{Registration: a.Registration}) })
 		}
 		return in
@@ -226,6 +229,7 @@ func (c *coordinator) write(p *process, sent chain.Time, a chain.Ask) chain.Inpu
 		var i int
 		if i, in.Outcome = c.match(a.Registered); in.Outcome == chain.OutcomeOK {
 			in.Version = a.Version + 1
+			c.w.check.written[a.MemberID] = c.w.now
 			c.change(func(s *coordState) {
 				s.servers[i] = chain.Registered{Registration: a.Registration, Version: in.Version}
 			})
@@ -235,6 +239,7 @@ func (c *coordinator) write(p *process, sent chain.Time, a chain.Ask) chain.Inpu
 		in := chain.CoordDeleted{Member: a.MemberID}
 		var i int
 		if i, in.Outcome = c.match(a.Registered); in.Outcome == chain.OutcomeOK {
+			c.w.check.deleted[a.MemberID] = c.w.now
 			c.change(func(s *coordState) { s.servers = slices.Delete(s.servers, i, i+1) })
 		}
 		return in
@@ -255,7 +260,7 @@ func (c *coordinator) changeView(p *process, a chain.AskChange) chain.Outcome {
 			return chain.OutcomeConflict
 		}
 	}
-	c.w.check.viewChanges(s, a.View, p)
+	c.w.check.viewChanges(s, a, p, c.sent)
 	c.change(func(n *coordState) {
 		n.servers = slices.DeleteFunc(n.servers, func(r chain.Registered) bool {
 			return slices.ContainsFunc(a.Delete, func(d chain.Registered) bool { return d.MemberID == r.MemberID })
@@ -305,5 +310,9 @@ func (c *coordinator) freeze(p *process, d time.Duration, apart bool) {
 // outage makes the coordinator unreachable for d.
 func (c *coordinator) outage(d time.Duration) {
 	c.down++
-	c.w.after(d, func() { c.down = max(0, c.down-1) })
+	c.w.check.outage(true)
+	c.w.after(d, func() {
+		c.down = max(0, c.down-1)
+		c.w.check.outage(c.down > 0)
+	})
 }

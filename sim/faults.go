@@ -297,6 +297,7 @@ func (f *faults) heal() {
 	w := f.w
 	w.healed = true
 	w.coord.down = 0
+	w.check.outage(false)
 	w.net.heal()
 	if f.wiped != nil {
 		f.wiped.bringBack()

@@ -87,7 +87,9 @@ func (x *wipe) bringBack() {
 // wipe changes everything at once. All sessions end.
 func (c *coordinator) wipe(by func(*coordState)) {
 	c.wipes++
+	was := c.now().servers
 	c.change(by)
+	c.w.check.rewritten(c.w.now, was, c.now().servers)
 	for _, p := range c.w.up() {
 		p.session = c.connect()
 	}
