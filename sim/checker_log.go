@@ -179,8 +179,13 @@ func (d *disk) holds(p chain.Position) bool {
 	return i < len(d.log) && d.log[i].Position() == p
 }
 
-// applied compares results: they must be the same at every replica.
+// applied compares results: they must be the same at every replica. A request is overtaken only where one before it was refused for
+// lack of room, or given up while it still waited for some.
 func (c *checker) applied(p *process, e *chain.Entry, r table.Result) {
+	if r.Code == table.CodeOvertaken && c.w.Memory == 0 && c.w.Pending == 0 {
+		c.w.fail("%v: a later request of its session stands before %v", p, e)
+		return
+	}
 	h := p.seen.history
 	i, ok := h.index[e.Seq]
 	switch {

@@ -93,6 +93,8 @@ func (f *faults) happen(kind Fault, d dice) bool {
 		p.pause(d.soon(w.Paused))
 	case Suspend:
 		f.suspend(p, d.soon(w.Paused))
+	case Flap:
+		f.flap(p.srv, d.soon(w.Blocked))
 	case Slow:
 		f.slow(p.srv, d.soon(w.Timeout/4), d.soon(w.Blocked))
 	case CoordCut:
@@ -252,6 +254,27 @@ func (f *faults) outage(lasts time.Duration) {
 		f.w.tell("the coordinator is down for %v", lasts)
 	}
 	f.w.coord.outage(lasts)
+}
+
+// flap breaks one connection of a server after the other. Often it is the learner's, who has the most to lose.
+func (f *faults) flap(s *server, lasts time.Duration) {
+	w := f.w
+	if learner := w.check.processes[w.coord.now().view.Learner.MemberID]; learner != nil && w.chance(0.5) {
+		s = learner.srv
+	}
+	if w.story.on {
+		w.tell("connections of %s flap for %v", s.address, lasts)
+	}
+	until := w.now + lasts
+	var next func()
+	next = func() {
+		if w.healed || w.now > until {
+			return
+		}
+		w.net.breakOf(s)
+		w.after(w.soon(4*w.Delay.Max)+w.Timeout/500, next)
+	}
+	next()
 }
 
 // suspend stops a machine: its process, and everything to and from it.

@@ -19,6 +19,7 @@ const (
 	Suspend                  // a machine stands still: nothing reaches it, or leaves it
 	Slow                     // a server takes its time, for everything
 	Break                    // a connection breaks, with what was in flight
+	Flap                     // connections of one server break again and again
 	Cut                      // nothing passes between two servers
 	OneWay                   // nothing passes from one server to another
 	Clog                     // what one server sends to another arrives later, all of it
@@ -60,6 +61,7 @@ var kinds = [numFaults]struct {
 	Suspend:     {"suspend", 0.2},
 	Slow:        {"slow", 0.2},
 	Break:       {"break", 0.5},
+	Flap:        {"flap", 0.2},
 	Cut:         {"cut", 0.3},
 	OneWay:      {"one-way", 0.3},
 	Clog:        {"clog", 0.3},

@@ -221,7 +221,7 @@ func (n *network) breakConn(c *conn, d time.Duration) {
 		keep = 1 + w.IntN(keep)
 		var at time.Duration
 		for _, f := range c.queue[:keep] {
-			at = max(at, f.at-w.now+w.soon(w.Timeout/2))
+			at = max(at, f.at-w.now+w.soon(w.LingerFor))
 			w.after(at, func() { c.to.deliver(f.env, c.from) })
 		}
 	}
@@ -272,6 +272,19 @@ func (n *network) breakSome(d dice) bool {
 	}
 	n.breakConn(conns[d.IntN(len(conns))], d.between(n.w.Delay))
 	return true
+}
+
+// breakOf breaks a random connection to or from a place.
+func (n *network) breakOf(s *server) {
+	var conns []*conn
+	for _, c := range n.conns {
+		if c.from.srv == s || c.to.srv == s {
+			conns = append(conns, c)
+		}
+	}
+	if len(conns) > 0 {
+		n.breakConn(conns[n.w.IntN(len(conns))], n.w.between(n.w.Delay))
+	}
 }
 
 // remove takes x out of s and keeps the order.

@@ -40,6 +40,7 @@ type Options struct {
 	Delay      Range         // of messages between servers
 	Stall      time.Duration // a connection that is blocked for longer breaks
 	Linger     float64       // of breaks: what was in flight arrives late, some of it
+	LingerFor  time.Duration // how late, on average
 	ClientWait Range         // of messages between clients and servers
 	Patience   time.Duration // of clients, before they try elsewhere
 	Think      time.Duration // between two operations of a client, on average
@@ -121,7 +122,7 @@ func Draw(seed uint64) Options {
 	o.Reader = Range{Max: pick(0, t/1000, t/10), Rare: pick(0, 2*t)}
 	o.Coord = Range{Min: t / 1000, Max: pick(t/500, t/50, t/10), Rare: pick(0, t/2)}
 	if chance(0.3) {
-		o.Linger = rng.Float64()
+		o.Linger, o.LingerFor = rng.Float64(), pick(t/10, t/2, 3*t)
 	}
 	o.Async = []float64{0.2, 0.2, 0.9}[rng.IntN(3)]
 	if chance(0.2) {
@@ -135,7 +136,7 @@ func Draw(seed uint64) Options {
 	}
 	o.Retain = []uint64{1, 2 << 10, 16 << 10, 0}[rng.IntN(4)]
 	if chance(0.15) {
-		o.SlowReader, o.Patience = 0.1, 30*t
+		o.SlowReader, o.Patience = 0.3, 30*t
 	}
 	if chance(0.5) {
 		o.CoordLost = rng.Float64() * 0.2
@@ -169,6 +170,7 @@ func Draw(seed uint64) Options {
 		o.Memory = 200 << rng.IntN(6)
 		o.Free = []float64{0, 0.3, 0.5}[rng.IntN(3)]
 		o.Means[Break] = between(o.Length/40, o.Length/4) // refusals are lost on the way
+		o.Keys, o.Ops = 1+rng.IntN(30), o.Ops+rng.IntN(4)
 	}
 	if chance(0.1) {
 		o.Pending = 1 + rng.IntN(6)
