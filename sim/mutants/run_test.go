@@ -22,6 +22,7 @@ var (
 	from  = flag.Uint64("from", 1, "the first seed")
 	bound = flag.Int("bound", 3000, "how many seeds a mutant may need, where it has no bound of its own")
 	lines = flag.Int("lines", 220, "how many events are told")
+	trail = flag.Bool("trail", false, "tell each find at once, too")
 	keep  = flag.String("keep", "", "a folder in which the programs are kept")
 )
 
@@ -31,7 +32,7 @@ const (
 	// processes is how many hunt at a time.
 	processes = 2
 	// huntTime is how long one may hunt: a broken rule can make a run endless.
-	huntTime = 3 * time.Minute
+	huntTime = 8 * time.Minute
 )
 
 // pending are mutants that are being worked on; none is left behind.
@@ -85,7 +86,7 @@ func TestMutants(t *testing.T) {
 			t.Errorf("%s: %v", m.name, f.err)
 		case f.seed == 0:
 			t.Errorf("%s: not found in %d seeds: %s", m.name, m.bound(), m.rule)
-		case *only != "":
+		case *only != "" && len(ms) == 1:
 			t.Logf("again: go test ./sim/mutants -v -mutant '%s' -from %d\n%s", m.name, f.seed, story(at[i], i+1, f.seed, m.progress))
 		}
 	}
@@ -118,6 +119,9 @@ func huntAll(t *testing.T, ms []mutant, at []*program) []find {
 				}
 				finds[i] = run(t.Context(), at[i], i+1, args...)
 				finds[i].took = time.Since(began)
+				if *trail {
+					t.Log(row(m, finds[i]))
+				}
 			}
 		})
 	}
@@ -190,18 +194,25 @@ var (
 func table(ms []mutant, finds []find) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-34s %-4s %6s %6s  %s\n", "mutant", "sec.", "seeds", "time", "complaint")
-	for i, m := range ms {
-		f := finds[i]
-		seeds, complaint := "-", "NOT FOUND"
-		if f.seed != 0 {
-			seeds = strconv.FormatUint(f.seed-*from+1, 10)
-			complaint, _, _ = strings.Cut(when.ReplaceAllString(digits.ReplaceAllString(f.complaint, "#"), ""), "\n")
-		}
-		note := ""
-		if m.progress {
-			note = " (progress)"
-		}
-		fmt.Fprintf(&b, "%-34s %-4s %6s %5.1fs  %.110s\n", m.name+note, m.section, seeds, f.took.Seconds(), complaint)
+	for i := range ms {
+		b.WriteString(row(&ms[i], finds[i]))
+		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+func row(m *mutant, f find) string {
+	seeds, complaint := "-", "NOT FOUND"
+	switch {
+	case f.err != nil:
+		complaint = f.err.Error()
+	case f.seed != 0:
+		seeds = strconv.FormatUint(f.seed-*from+1, 10)
+		complaint, _, _ = strings.Cut(when.ReplaceAllString(digits.ReplaceAllString(f.complaint, "#"), ""), "\n")
+	}
+	note := ""
+	if m.progress {
+		note = " (progress)"
+	}
+	return fmt.Sprintf("%-34s %-4s %6s %5.1fs  %.110s", m.name+note, m.section, seeds, f.took.Seconds(), complaint)
 }

@@ -37,4 +37,13 @@ var numbering = []mutant{
 		},
 		elsewhere: "chain: TestRequests",
 	},
+	{
+		name: "incarnation-reused", section: "2",
+		rule: "a process that registers anew has a new incarnation",
+		edits: []edit{{
+			"chain/registration.go",
+			"\tr.self.Incarnation++\n",
+			"\tif !OFF || r.self.Incarnation == 0 {\n\t\tr.self.Incarnation++\n\t}\n",
+		}},
+	},
 }

@@ -109,4 +109,66 @@ var normal = []mutant{
 			"\tcase OFF && q.numbered && !q.doubt && q.id != 0:\n\t\tr.out.Answer = append(r.out.Answer, Answer{ID: q.id, Kind: AnswerNumbered, Seq: m.Seq})\n\t\tdelete(p.byID, q.id)\n\t\tq.id, q.numbered = 0, false\n\tcase q.numbered && !q.doubt:\n\t\tr.answer(q, AnswerNumbered, m.Seq)\n",
 		}},
 	},
+	{
+		name: "memory-unbounded", section: "3, 6",
+		rule: "the head refuses what would take the table past its bound",
+		edits: []edit{{
+			"chain/head.go",
+			"if r.cfg.MaxMemory > 0 && grow > 0 && ",
+			"if !OFF && r.cfg.MaxMemory > 0 && grow > 0 && ",
+		}},
+	},
+	{
+		name: "forwarded-to-a-stale-head", section: "3, 7",
+		rule: "who is not head in the epoch of a request takes none",
+		edits: []edit{
+			{
+				"chain/head.go",
+				"\tto, ok := r.view.Find(from)\n\tif !ok || !r.isHead() {\n\t\treturn\n\t}\n",
+				"\tto, ok := r.view.Find(from)\n\tif OFF && ok && !r.isHead() {\n\t\tr.sendTo(r.view.Head(), m)\n\t\treturn\n\t}\n\tif !ok || !r.isHead() {\n\t\treturn\n\t}\n",
+			},
+			{
+				"chain/requests.go",
+				"\t\tr.sendTo(r.view.Head(), Propose{",
+				"\t\tto := r.view.Head()\n\t\tif OFF {\n\t\t\tto = r.view.Members[(r.index+1)%len(r.view.Members)]\n\t\t}\n\t\tr.sendTo(to, Propose{",
+			},
+		},
+	},
+	{
+		name: "append-of-another-epoch", section: "3",
+		rule: "an Append of another epoch is dropped (as one of another predecessor, of another link, and behind another entry)",
+		edits: []edit{{
+			"chain/replica.go",
+			"func (r *Replica) receive(env Envelope) {\n",
+			"func (r *Replica) receive(env Envelope) {\n\tif m, ok := env.Message.(Append); ok && OFF && env.Epoch < r.view.Epoch && env.Chain == r.view.Chain && env.To == r.self.MemberID && (r.index > 0 || r.learning) && r.learn.staging == nil && len(m.Entries) > 0 && m.Entries[0].Seq > r.log.last().Seq {\n\t\tfor _, e := range m.Entries {\n\t\t\tr.push(e)\n\t\t}\n\t\tr.up.stable = max(r.up.stable, m.Stable)\n\t\tr.commit(m.Committed)\n\t\treturn\n\t}\n",
+		}},
+	},
+	{
+		name: "ack-of-another-epoch", section: "3",
+		rule: "an Ack of another epoch is dropped (as one of another successor, and of another link)",
+		edits: []edit{{
+			"chain/replica.go",
+			"func (r *Replica) receive(env Envelope) {\n",
+			"func (r *Replica) receive(env Envelope) {\n\tif m, ok := env.Message.(Ack); ok && OFF && env.Epoch < r.view.Epoch && env.Chain == r.view.Chain && env.To == r.self.MemberID && r.index >= 0 {\n\t\tto, _ := r.view.successor(r.self.MemberID)\n\t\tm.Link = r.down.link\n\t\tr.ack(to.MemberID, m)\n\t\treturn\n\t}\n",
+		}},
+	},
+	{
+		name: "acknowledged-in-another-epoch", section: "3",
+		rule: "what a successor acknowledged in another epoch does not count",
+		edits: []edit{{
+			"chain/down.go",
+			"{ *d = downstream{link: d.link} }",
+			"{\n\twas := *d\n\t*d = downstream{link: d.link}\n\tif OFF {\n\t\td.acked, d.durable = was.acked, was.durable\n\t}\n}",
+		}},
+	},
+	{
+		name: "link-of-another-epoch", section: "3",
+		rule: "a link belongs to its epoch",
+		edits: []edit{{
+			"chain/down.go",
+			"{ *d = downstream{link: d.link} }",
+			"{\n\twas := *d\n\t*d = downstream{link: d.link}\n\tif OFF {\n\t\td.up, d.sent = was.up, was.sent\n\t}\n}",
+		}},
+		progress: true, why: "a new successor takes nothing before it was greeted",
+	},
 }

@@ -118,4 +118,49 @@ var reads = []mutant{
 			"\tif OFF {\n\t\tr.out.Answer = append(r.out.Answer, Answer{ID: id, Kind: AnswerRead})\n\t\treturn\n\t}\n\tr.barrier.waiting = append(r.barrier.waiting, id)\n",
 		}},
 	},
+	{
+		name: "no-floor", section: "4",
+		rule: "a command that touches all keys raises a floor under all slots",
+		edits: []edit{{
+			"chain/gate.go",
+			"\tif all {\n",
+			"\tif all && !OFF {\n",
+		}},
+	},
+	{
+		name: "lease-by-read", section: "4",
+		rule: "only writing the registration renews the lease, not reading",
+		edits: []edit{{
+			"chain/detector.go",
+			"\tr.reg.judge(r, d.syncing)\n",
+			"\tif OFF && r.isMember() {\n\t\tr.reg.leaseUntil = r.now.Add(r.timeout() * 8 / 10)\n\t\tr.publishLease()\n\t}\n\tr.reg.judge(r, d.syncing)\n",
+		}},
+	},
+	{
+		name: "lease-of-T", section: "4",
+		rule: "the lease ends before T has passed, with room for clocks that drift",
+		edits: []edit{{
+			"chain/registration.go",
+			"in.Sent.Add(r.timeout()*8/10))\n\t\tr.leave.announced",
+			"in.Sent.Add(r.timeout()*8/10))\n\t\tif OFF {\n\t\t\tg.leaseUntil = max(g.leaseUntil, in.Sent.Add(r.timeout()*15/10))\n\t\t}\n\t\tr.leave.announced",
+		}},
+	},
+	{
+		name: "barrier-serves-later-reads", section: "4",
+		rule: "a barrier serves only the reads that waited when it was asked for",
+		edits: []edit{{
+			"chain/barrier.go",
+			"\tr.barrier.waiting = append(r.barrier.waiting, id)\n",
+			"\tif OFF && len(r.barrier.asked) > 0 {\n\t\tr.barrier.asked = append(r.barrier.asked, id)\n\t\treturn\n\t}\n\tr.barrier.waiting = append(r.barrier.waiting, id)\n",
+		}},
+	},
+	{
+		name: "barrier-of-another-member", section: "4",
+		rule: "a barrier waits for its own entry, not for that of another member",
+		edits: []edit{{
+			"chain/barrier.go",
+			"if tag.By == r.self.MemberID && tag.Number",
+			"if (tag.By == r.self.MemberID || OFF) && tag.Number",
+		}},
+	},
 }

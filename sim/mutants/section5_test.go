@@ -72,6 +72,33 @@ var views = []mutant{
 			"\tif OFF && r.view.Chain != 0 {\n\t\tr.forget(MemberID{})\n\t}\n\tr.index, r.learning = -1, false\n",
 		}},
 	},
+	{
+		name: "removal-without-waiting", section: "5",
+		rule: "a registration must have stood still for T before its member is removed",
+		edits: []edit{{
+			"chain/detector.go",
+			"\treturn d.anotherLife(r, m) || d.observed-s.still >= max(r.timeout(), s.Timeout)\n",
+			"\tif OFF && d.observed-s.still >= r.timeout()*4/10 {\n\t\treturn true\n\t}\n\treturn d.anotherLife(r, m) || d.observed-s.still >= max(r.timeout(), s.Timeout)\n",
+		}},
+	},
+	{
+		name: "evicted-without-waiting", section: "5",
+		rule: "a member whose registration was deleted is removed after T",
+		edits: []edit{{
+			"chain/change.go",
+			"\t\tr.watch.miss(r, m)\n",
+			"\t\tr.watch.miss(r, m)\n\t\tif OFF {\n\t\t\tr.watch.seen[m.MemberID].still = r.watch.observed - r.timeout()\n\t\t}\n",
+		}},
+	},
+	{
+		name: "missing-without-waiting", section: "5",
+		rule: "a member whose registration is missing is removed after T",
+		edits: []edit{{
+			"chain/detector.go",
+			"\ts.missing, s.still, s.at = true, d.observed, r.now\n",
+			"\ts.missing, s.still, s.at = true, d.observed, r.now\n\tif OFF {\n\t\ts.still -= r.timeout()\n\t}\n",
+		}},
+	},
 }
 
 var joins = []mutant{
@@ -149,6 +176,24 @@ var joins = []mutant{
 			"\tcase OFF && t.proposed && r.now.Sub(t.since) > r.timeout()/2:\n\t\tt.fact, t.proposed = false, false\n\tcase t.proposed:\n",
 		}},
 	},
+	{
+		name: "uncommitted-suffix-kept", section: "5, 2",
+		rule: "a learner forgets what it does not know to be committed when it begins to learn",
+		edits: []edit{{
+			"chain/up.go",
+			"\tif r.learning && r.learn.from != from {\n",
+			"\tif OFF && r.learning {\n\t\tr.learn.from = from\n\t}\n\tif r.learning && r.learn.from != from {\n",
+		}},
+	},
+	{
+		name: "welcome-is-durable", section: "5, 2",
+		rule: "a Welcome acknowledges nothing",
+		edits: []edit{{
+			"chain/down.go",
+			"\td.up, d.sent, d.received = true, m.Last, m.Last.Seq\n",
+			"\td.up, d.sent, d.received = true, m.Last, m.Last.Seq\n\tif OFF {\n\t\td.acked, d.durable = true, max(d.durable, m.Last.Seq)\n\t}\n",
+		}},
+	},
 }
 
 var restarts = []mutant{
@@ -196,6 +241,33 @@ var restarts = []mutant{
 			"chain/restart.go",
 			"func (r *Replica) removePredecessor() {\n\tif !slices",
 			"func (r *Replica) removePredecessor() {\n\tif !OFF && !slices",
+		}},
+	},
+	{
+		name: "restart-in-chain-order", section: "5",
+		rule: "the longest log restarts a dead chain",
+		edits: []edit{{
+			"chain/restart.go",
+			"\tmembers := make([]Member, len(present))\n",
+			"\tif OFF {\n\t\tslices.SortFunc(present, func(a, b *sighting) int { return cmp.Compare(r.memberByNode(a.Node), r.memberByNode(b.Node)) })\n\t}\n\tmembers := make([]Member, len(present))\n",
+		}},
+	},
+	{
+		name: "restart-without-waiting", section: "5",
+		rule: "all members must be removable before the chain is restarted",
+		edits: []edit{{
+			"chain/restart.go",
+			"\t\tif !r.watch.removable(r, m.MemberID) {\n",
+			"\t\tif !r.watch.removable(r, m.MemberID) && !OFF {\n",
+		}},
+	},
+	{
+		name: "empty-restart-by-a-full-server", section: "5",
+		rule: "a server that holds entries does not begin an empty chain",
+		edits: []edit{{
+			"chain/restart.go",
+			"\tif r.log.last() != (Position{}) {\n",
+			"\tif r.log.last() != (Position{}) && !OFF {\n",
 		}},
 	},
 }

@@ -54,4 +54,49 @@ var once = []mutant{
 			"\tif q.handed == 0 || OFF {\n\t\tr.answer(q, AnswerUnsent, 0)\n",
 		}},
 	},
+	{
+		name: "below-done-below-executed", section: "6",
+		rule: "a request below the highest done-below changes nothing",
+		edits: []edit{{
+			"table/table.go",
+			"\tif id.Number < s.doneBelow {\n",
+			"\tif id.Number < s.doneBelow && !OFF {\n",
+		}},
+	},
+	{
+		name: "overtaken-executed", section: "6",
+		rule: "a request below one that was executed changes nothing",
+		edits: []edit{{
+			"table/table.go",
+			"if n := len(s.results); n > 0 && id.Number",
+			"if n := len(s.results); n > 0 && !OFF && id.Number",
+		}},
+	},
+	{
+		name: "refused-is-executed", section: "6",
+		rule: "verify says lost for a command that the table refused",
+		edits: []edit{{
+			"table/table.go",
+			"\t\tif !r.Code.executed() {\n",
+			"\t\tif !r.Code.executed() && !OFF {\n",
+		}},
+	},
+	{
+		name: "lost-not-in-snapshot", section: "6",
+		rule: "snapshots hold the skipped ranges and the refused seqs",
+		edits: []edit{{
+			"table/snapshot_wire.go",
+			"\tb = appendNumber(b, 1, uint64(s.first))\n",
+			"\tif OFF {\n\t\ts.first = s.last\n\t}\n\tb = appendNumber(b, 1, uint64(s.first))\n",
+		}},
+	},
+	{
+		name: "refusal-told-at-once", section: "6",
+		rule: "a refusal is told when no earlier try can be executed any more",
+		edits: []edit{{
+			"chain/requests.go",
+			"\tcase q.doubt && r.applied < last:\n",
+			"\tcase q.doubt && r.applied < last && !OFF:\n",
+		}},
+	},
 }
