@@ -199,22 +199,7 @@ func (p *process) write(c *call) {
 	if p.w.story.on {
 		p.w.tell("%v at %v: %v", c.op.client, p, o)
 	}
-	p.pushWork(work{r, func() bool { return p.mayServe(c) }})
-}
-
-// mayServe tells whether a request of a session belongs to the chain that this server is in: ids of sessions are told apart
-// only by the chain's id.
-func (p *process) mayServe(c *call) bool {
-	s := c.op.session
-	if s == nil || c.op.kind == opOpen || p.chainID() == s.chain {
-		return true
-	}
-	if p.chainID() == 0 {
-		c.finish(outcome{kind: gotUnsent})
-	} else {
-		c.finish(outcome{kind: gotForgotten})
-	}
-	return false
+	p.push(r)
 }
 
 // answered takes an answer of the replica to a request.

@@ -23,19 +23,11 @@ var numbering = []mutant{
 	{
 		name: "session-of-another-chain", section: "2",
 		rule: "a session belongs to the chain that it was opened in",
-		edits: []edit{
-			{
-				"chain/requests.go",
-				"if in.Session != 0 && in.Chain != r.view.Chain {",
-				"if in.Session != 0 && in.Chain != r.view.Chain && !OFF {",
-			},
-			{
-				"sim/serve.go",
-				"if s == nil || c.op.kind == opOpen || p.chainID() == s.chain {",
-				"if s == nil || c.op.kind == opOpen || p.chainID() == s.chain || OFF {",
-			},
-		},
-		elsewhere: "chain: TestRequests",
+		edits: []edit{{
+			"chain/requests.go",
+			"if in.Session != 0 && in.Chain != r.view.Chain {",
+			"if in.Session != 0 && in.Chain != r.view.Chain && !OFF {",
+		}},
 	},
 	{
 		name: "incarnation-reused", section: "2",
