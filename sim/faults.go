@@ -94,7 +94,11 @@ func (f *faults) happen(kind Fault, d dice) bool {
 	case Suspend:
 		f.suspend(p, d.soon(w.Paused))
 	case Flap:
-		f.flap(p.srv, d.soon(w.Blocked))
+		s := p.srv
+		if learner := w.check.processes[w.coord.now().view.Learner.MemberID]; learner != nil && d.chance(0.5) {
+			s = learner.srv
+		}
+		f.flap(s, d.soon(w.Blocked))
 	case Slow:
 		f.slow(p.srv, d.soon(w.Timeout/4), d.soon(w.Blocked))
 	case CoordCut:
@@ -233,7 +237,10 @@ func (f *faults) partition(d dice) {
 	lasts := d.soon(w.Blocked)
 	shape := shapes[d.IntN(len(shapes))]
 	order := d.Perm(len(w.servers))
-	cut := d.chance(0.5)
+	cut, longer := d.chance(0.5), time.Duration(0)
+	if d.chance(0.5) { // what was held back arrives at those who do not know yet that they are out
+		longer = d.soon(w.Blocked)
+	}
 	if w.story.on {
 		w.tell("partition for %v: %s, in the order %v, coordinator cut=%t", lasts, shape.name, order, cut)
 	}
@@ -244,7 +251,7 @@ func (f *faults) partition(d dice) {
 			}
 		}
 		if cut && i < (len(order)+1)/2 {
-			f.cutOff(w.servers[a], lasts)
+			f.cutOff(w.servers[a], lasts+longer)
 		}
 	}
 }
@@ -256,12 +263,9 @@ func (f *faults) outage(lasts time.Duration) {
 	f.w.coord.outage(lasts)
 }
 
-// flap breaks one connection of a server after the other. Often it is the learner's, who has the most to lose.
+// flap breaks one connection of a server after the other.
 func (f *faults) flap(s *server, lasts time.Duration) {
 	w := f.w
-	if learner := w.check.processes[w.coord.now().view.Learner.MemberID]; learner != nil && w.chance(0.5) {
-		s = learner.srv
-	}
 	if w.story.on {
 		w.tell("connections of %s flap for %v", s.address, lasts)
 	}
@@ -275,6 +279,26 @@ func (f *faults) flap(s *server, lasts time.Duration) {
 		w.after(w.soon(4*w.Delay.Max)+w.Timeout/500, next)
 	}
 	next()
+}
+
+// meddle makes the time hard until a change of the view arrives at the coordinator: connections of a server that it takes in flap, and
+// one that takes itself out does not hear of it.
+func (f *faults) meddle(p *process, v chain.View, arrives time.Duration) {
+	w := f.w
+	old := w.coord.now().view.View
+	for _, m := range v.Members {
+		if q := w.check.processes[m.MemberID]; q != nil && old.Index(m.MemberID) < 0 {
+			f.flap(q.srv, 2*arrives)
+			return
+		}
+	}
+	if v.Index(p.id) < 0 {
+		w.after(arrives, func() {
+			if !w.healed {
+				f.cutOff(p.srv, w.soon(w.Blocked))
+			}
+		})
+	}
 }
 
 // suspend stops a machine: its process, and everything to and from it.

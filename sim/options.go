@@ -70,6 +70,7 @@ type Options struct {
 	Blocked  time.Duration // how long a cut, clog, partition or outage lasts, or a server is slow
 	Scar     float64       // chance that, at the end, two servers stay cut off from each other until all clients are answered
 	Farewell float64       // chance that, at the very end, a member is told to leave
+	Meddle   float64       // chance that things go wrong just while a change of the view is on its way
 	Core     float64       // chance that at the end only some servers are healed, and all others are dead
 
 	// Drop is what is left out of the run: a kind of fault, or its n-th ("crash", "crash#3"), the n-th client ("client#2"), or
@@ -159,6 +160,7 @@ func Draw(seed uint64) Options {
 		}
 	}
 	o.Scar, o.Farewell = []float64{0, 0, 0.5}[rng.IntN(3)], []float64{0, 0.5}[rng.IntN(2)]
+	o.Meddle = []float64{0, 0, 0.3}[rng.IntN(3)]
 	o.Core = []float64{0, 0.5, 1}[rng.IntN(3)]
 	if chance(0.3) {
 		o.Trail = 1 << rng.IntN(15)
@@ -171,6 +173,10 @@ func Draw(seed uint64) Options {
 		o.Free = []float64{0, 0.3, 0.5}[rng.IntN(3)]
 		o.Means[Break] = between(o.Length/40, o.Length/4) // refusals are lost on the way
 		o.Keys, o.Ops = 1+rng.IntN(30), o.Ops+rng.IntN(4)
+		if chance(0.5) { // and what waits for an answer is found in a snapshot
+			o.Patience, o.Retain, o.Blocked = 30*t, 1, between(t, 4*t)
+			o.Means[Partition] = between(o.Length/12, o.Length/3)
+		}
 	}
 	if chance(0.1) {
 		o.Pending = 1 + rng.IntN(6)
