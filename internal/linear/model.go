@@ -16,6 +16,7 @@ type step struct {
 	whole bool          // the state has all of the operation's keys
 	end   time.Duration // End, or sooner if it is known to be over sooner
 	rank  int           // of a read: its place in queue
+	after uint64        // of a write with a Seq: that of the one before it in the log
 }
 
 // state is a table in the search. It never changes: a write makes another.
@@ -130,8 +131,8 @@ func (s *step) take(was *state, q *queue) (bool, *state) {
 		next.taken[s.rank/64] |= 1 << (s.rank % 64)
 		return true, &next
 	}
-	if s.Seq != 0 && s.Seq <= was.last {
-		return false, was
+	if s.Seq != 0 && was.last != s.after {
+		return false, was // what stands between them could not be taken any more
 	}
 	next, outcome, count := s.apply(was)
 	if s.Outcome != Untold {

@@ -119,5 +119,10 @@ func (a authors) queued(steps []*step) ([]*step, *queue) {
 	for i, s := range q.reads {
 		s.rank = i
 	}
+	inLog := slices.DeleteFunc(slices.Clone(others), func(s *step) bool { return s.reads() || s.Seq == 0 })
+	slices.SortStableFunc(inLog, func(a, b *step) int { return cmp.Compare(a.Seq, b.Seq) })
+	for i, s := range inLog[min(1, len(inLog)):] {
+		s.after = inLog[i].Seq
+	}
 	return others, q
 }
