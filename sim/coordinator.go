@@ -142,8 +142,7 @@ func (c *coordinator) ask(p *process, a chain.Ask) {
 		lost = w.chance(w.CoordLost / 2)
 	}
 	if change, ok := a.(chain.AskChange); ok && !w.healed && w.chance(w.Meddle) {
-		out += w.soon(w.Timeout / 4)
-		w.faults.meddle(p, change.View, out)
+		out = w.faults.meddle(p, change.View, out)
 	}
 	w.after(out, func() {
 		if p.srv.gone {

@@ -65,6 +65,8 @@ func (f *faults) happen(kind Fault, d dice) bool {
 	case Partition:
 		f.partition(d)
 		return true
+	case Maroon:
+		return f.maroon(d)
 	case Outage:
 		f.outage(d.soon(w.Blocked))
 		return true
@@ -256,6 +258,32 @@ func (f *faults) partition(d dice) {
 	}
 }
 
+// maroon leaves the end of the chain behind, two servers at least if there are three: the others go on without it, and what they had sent
+// arrives where nobody knows that yet.
+func (f *faults) maroon(d dice) bool {
+	w := f.w
+	members := w.coord.now().view.Members
+	if len(members) < 2 {
+		return false
+	}
+	first := 1 + d.IntN(max(1, len(members)-2))
+	lasts := w.Timeout + d.soon(w.Timeout)
+	for i, m := range members {
+		p := w.check.processes[m.MemberID]
+		if p == nil || i < first {
+			continue
+		}
+		f.cutOff(p.srv, lasts+d.soon(w.Timeout))
+		for _, n := range members[:first] {
+			if q := w.check.processes[n.MemberID]; q != nil {
+				f.between(Clog, q.srv, p.srv, lasts)
+				f.between(Clog, p.srv, q.srv, lasts)
+			}
+		}
+	}
+	return true
+}
+
 func (f *faults) outage(lasts time.Duration) {
 	if f.w.story.on {
 		f.w.tell("the coordinator is down for %v", lasts)
@@ -281,15 +309,16 @@ func (f *faults) flap(s *server, lasts time.Duration) {
 	next()
 }
 
-// meddle makes the time hard until a change of the view arrives at the coordinator: connections of a server that it takes in flap, and
-// one that takes itself out does not hear of it.
-func (f *faults) meddle(p *process, v chain.View, arrives time.Duration) {
+// meddle makes a change of the view harder: it arrives late, and until then connections of the server that it takes in flap; and one that
+// takes itself out does not hear of it. It returns when the change arrives.
+func (f *faults) meddle(p *process, v chain.View, arrives time.Duration) time.Duration {
 	w := f.w
 	old := w.coord.now().view.View
 	for _, m := range v.Members {
 		if q := w.check.processes[m.MemberID]; q != nil && old.Index(m.MemberID) < 0 {
+			arrives += w.soon(w.Timeout / 4)
 			f.flap(q.srv, 2*arrives)
-			return
+			return arrives
 		}
 	}
 	if v.Index(p.id) < 0 {
@@ -299,6 +328,7 @@ func (f *faults) meddle(p *process, v chain.View, arrives time.Duration) {
 			}
 		})
 	}
+	return arrives
 }
 
 // suspend stops a machine: its process, and everything to and from it.

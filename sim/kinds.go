@@ -25,6 +25,7 @@ const (
 	Clog                     // what one server sends to another arrives later, all of it
 	Swizzle                  // some servers are clogged one by one, and freed in another order (FoundationDB)
 	Partition                // the servers are split, in any shape, the coordinator with some of them
+	Maroon                   // the end of the chain is left behind: cut off from the coordinator, and what the others send comes late
 	Outage                   // the coordinator answers nobody
 	CoordCut                 // the coordinator does not hear from one server
 	Expire                   // the coordinator ends the session of a server that lives
@@ -67,6 +68,7 @@ var kinds = [numFaults]struct {
 	Clog:        {"clog", 0.3},
 	Swizzle:     {"swizzle", 0.15},
 	Partition:   {"partition", 0.3},
+	Maroon:      {"maroon", 0.15},
 	Outage:      {"outage", 0.3},
 	CoordCut:    {"coordinator-cut", 0.4},
 	Expire:      {"expiry", 0.4},
