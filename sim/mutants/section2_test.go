@@ -38,4 +38,35 @@ var numbering = []mutant{
 			"\tif !OFF || r.self.Incarnation == 0 {\n\t\tr.self.Incarnation++\n\t}\n",
 		}},
 	},
+	{
+		name: "chain-id-ignored", section: "2",
+		rule: "a view of another chain is not adopted by a server that holds entries",
+		edits: []edit{{
+			"chain/detector.go",
+			"case in.Epoch < r.view.Epoch || r.view.Chain != 0 && in.Chain != r.view.Chain:",
+			"case in.Epoch < r.view.Epoch || r.view.Chain != 0 && in.Chain != r.view.Chain && !OFF:",
+		}, {
+			"chain/detector.go",
+			"case r.view.Chain != 0 && in.Chain != r.view.Chain && in.Epoch > r.view.Epoch:",
+			"case r.view.Chain != 0 && in.Chain != r.view.Chain && in.Epoch > r.view.Epoch && !OFF:",
+		}},
+	},
+	{
+		name: "numbers-before-noop", section: "2",
+		rule: "a new head numbers no command before its no-op has committed",
+		edits: []edit{{
+			"chain/head.go",
+			"return r.isHead() && r.head.ready && ",
+			"return r.isHead() && (r.head.ready || OFF) && ",
+		}},
+	},
+	{
+		name: "skipped-range-too-small", section: "2",
+		rule: "a new head skips as many numbers as a lost one may have handed out",
+		edits: []edit{{
+			"chain/head.go",
+			"\th.takeover, h.ready = last+1+MaxUncommitted, false\n",
+			"\th.takeover, h.ready = last+1+MaxUncommitted, false\n\tif OFF {\n\t\th.takeover = last + 3\n\t}\n",
+		}},
+	},
 }

@@ -171,4 +171,62 @@ var normal = []mutant{
 		}},
 		progress: true, why: "a new successor takes nothing before it was greeted",
 	},
+	{
+		name: "entry-before-ignored", section: "3, 2",
+		rule: "a successor takes an Append only behind the entry that it followed",
+		edits: []edit{{
+			"chain/up.go",
+			"\tif m.Prev != r.log.last() {\n",
+			"\tif m.Prev != r.log.last() && !(OFF && (len(m.Entries) == 0 || m.Entries[0].Seq > r.log.last().Seq)) {\n",
+		}},
+	},
+	{
+		name: "memory-under-way-not-counted", section: "3, 6",
+		rule: "what is numbered and not yet applied counts against the bound of the table",
+		edits: []edit{{
+			"chain/head.go",
+			"\tif bytes > 0 {\n\t\th.growth =",
+			"\tif bytes > 0 && !OFF {\n\t\th.growth =",
+		}},
+	},
+	{
+		name: "not-sent-again", section: "3, 7",
+		rule: "at a change of head a server sends again what it has not seen applied",
+		edits: []edit{{
+			"chain/requests.go",
+			"p.index, p.cursor, p.underWay, p.pausedTo, p.refused = 0, 0, 0, 0, nil\n",
+			"keep := p.cursor\n\tp.index, p.cursor, p.underWay, p.pausedTo, p.refused = 0, 0, 0, 0, nil\n\tif OFF {\n\t\tp.cursor = keep\n\t}\n",
+		}},
+	},
+	{
+		name: "hello-of-another-epoch", section: "3",
+		rule: "a Hello of another epoch is dropped (as one of another predecessor)",
+		edits: []edit{{
+			"chain/replica.go",
+			"func (r *Replica) receive(env Envelope) {\n",
+			"func (r *Replica) receive(env Envelope) {\n\tif m, ok := env.Message.(Hello); ok && OFF && env.Epoch < r.view.Epoch && env.Chain == r.view.Chain && env.To == r.self.MemberID && r.learning {\n\t\tif r.learn.from != env.From {\n\t\t\tr.forget(env.From)\n\t\t}\n\t\tr.up.link = max(r.up.link, m.Link)\n\t\treturn\n\t}\n",
+		}},
+	},
+	{
+		name: "recovered-as-committed", section: "3",
+		rule: "what a server finds on its disk need not be committed",
+		edits: []edit{{
+			"chain/replica.go",
+			"\tr.commit(rec.Committed)\n",
+			"\tif OFF {\n\t\tr.commit(r.durable)\n\t}\n\tr.commit(rec.Committed)\n",
+		}},
+	},
+	{
+		name: "tail-says-too-much", section: "3, 4",
+		rule: "committed does not run ahead of the tail's own",
+		edits: []edit{{
+			"chain/down.go",
+			"Stable: stable, Committed: r.committed})\n",
+			"Stable: stable, Committed: r.sure()})\n",
+		}, {
+			"chain/down.go",
+			"// welcome goes on where",
+			"func (r *Replica) sure() Seq {\n\tif OFF {\n\t\treturn r.stable()\n\t}\n\treturn r.committed\n}\n\n// welcome goes on where",
+		}},
+	},
 }

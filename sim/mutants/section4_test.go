@@ -163,4 +163,97 @@ var reads = []mutant{
 			"if (tag.By == r.self.MemberID || OFF) && tag.Number",
 		}},
 	},
+	{
+		name: "slot-not-raised-while-learning", section: "4",
+		rule: "the slot is raised on every way into the log: while a snapshot comes in",
+		edits: []edit{{
+			"chain/up.go",
+			"\t\t\tr.touch(&e)\n\t\t\ts.log.push(e)\n",
+			"\t\t\tif !OFF {\n\t\t\t\tr.touch(&e)\n\t\t\t}\n\t\t\ts.log.push(e)\n",
+		}},
+	},
+	{
+		name: "no-term", section: "4",
+		rule: "a lease allows no read that began before the replica became a member",
+		edits: []edit{{
+			"chain/gate.go",
+			"int64(now) < until && g.term.Load() == term\n",
+			"int64(now) < until && (g.term.Load() == term || OFF)\n",
+		}},
+	},
+	{
+		name: "barrier-of-before", section: "4",
+		rule: "a barrier waits for an entry that was asked for after the reads came",
+		edits: []edit{{
+			"chain/barrier.go",
+			"tag.Number >= b.first && ",
+			"(tag.Number >= b.first || OFF) && ",
+		}},
+	},
+	{
+		name: "lease-kept-by-a-missing-registration", section: "4",
+		rule: "a server whose registration is gone has no lease",
+		edits: []edit{{
+			"chain/registration.go",
+			"\tcase in.Outcome == OutcomeMissing:\n",
+			"\tcase in.Outcome == OutcomeMissing && OFF:\n\t\tg.sentAt = r.now\n\tcase in.Outcome == OutcomeMissing:\n",
+		}, {
+			"chain/registration.go",
+			"\tdefault:\n\t\tg.unsure, r.watch.listDue = true, true\n",
+			"\tcase in.Outcome == OutcomeUnknown && OFF:\n\t\tg.leaseUntil = max(g.leaseUntil, r.now.Add(r.timeout()/2))\n\tdefault:\n\t\tg.unsure, r.watch.listDue = true, true\n",
+		}},
+	},
+	{
+		name: "read-before-its-wait", section: "4",
+		rule: "a read looks at the table after what it must see is applied there",
+		edits: []edit{{
+			"sim/process.go",
+			"\tif p.gate.Applied() >= seq {\n\t\trun()\n",
+			"\tif p.gate.Applied() >= seq || OFF && seq > 1 && p.gate.Applied() >= seq-1 {\n\t\trun()\n",
+		}},
+		elsewhere: "replica: TestAwait",
+	},
+	{
+		name: "lease-checked-before-value", section: "4",
+		rule: "the lease is held against a clock that is looked at after the read has begun",
+		edits: []edit{
+			{
+				"sim/process.go",
+				"\tnextCall uint64\n",
+				"\tnextCall uint64\n\tlooked   chain.Time\n",
+			},
+			{
+				"sim/process.go",
+				"\tp.turning = false\n",
+				"\tp.turning = false\n\tp.looked = p.clock()\n",
+			},
+			{
+				"sim/serve.go",
+				"\t\tcase p.gate.Leased(c.term, p.clock()):\n",
+				"\t\tcase OFF && p.gate.Leased(c.term, p.looked), p.gate.Leased(c.term, p.clock()):\n",
+			},
+		},
+		elsewhere: "replica: Read",
+	},
+	{
+		name: "barrier-waits-for-a-seq", section: "4",
+		rule: "a barrier waits for its entry, not for one behind what it found",
+		edits: []edit{
+			{
+				"chain/barrier.go",
+				"\taskedAt Time\n",
+				"\taskedAt Time\n\tfound   Seq\n",
+			},
+			{
+				"chain/barrier.go",
+				"\tb.asked, b.waiting, b.first = b.waiting, nil, b.number+1\n",
+				"\tb.asked, b.waiting, b.first = b.waiting, nil, b.number+1\n\tb.found = r.log.last().Seq\n",
+			},
+			{
+				"chain/requests.go",
+				"\tvar q *request\n\tswitch e.Kind {\n",
+				"\tvar q *request\n\tif b := &r.barrier; OFF && len(b.asked) > 0 && e.Seq > b.found {\n\t\tb.passed = true\n\t}\n\tswitch e.Kind {\n",
+			},
+		},
+	},
 }

@@ -99,6 +99,54 @@ var views = []mutant{
 			"\ts.missing, s.still, s.at = true, d.observed, r.now\n\tif OFF {\n\t\ts.still -= r.timeout()\n\t}\n",
 		}},
 	},
+	{
+		name: "older-epoch-adopted-after-loss", section: "5",
+		rule: "a server that finds a lower epoch than it knew does not follow it",
+		edits: []edit{{
+			"chain/detector.go",
+			"case in.Epoch < r.view.Epoch || r.view.Chain",
+			"case in.Epoch < r.view.Epoch && !OFF || r.view.Chain",
+		}, {
+			"chain/replica.go",
+			"\tknown := v.Epoch < r.view.Epoch || v.Epoch == ",
+			"\tknown := v.Epoch < r.view.Epoch && !OFF || v.Epoch == ",
+		}},
+	},
+	{
+		name: "time-counts-while-cut-off", section: "5",
+		rule: "the time that a registration stands still counts only while the remover's own heartbeats succeed",
+		edits: []edit{{
+			"chain/detector.go",
+			"\tcase !r.reg.reachable(r):\n",
+			"\tcase !r.reg.reachable(r) && !OFF:\n",
+		}, {
+			"chain/detector.go",
+			"\tcase d.tickedAt != 0 && passed <= r.timeout()/2:\n",
+			"\tcase d.tickedAt != 0 && (passed <= r.timeout()/2 || OFF):\n",
+		}, {
+			"chain/detector.go",
+			"\tif since <= timeout/2 {\n",
+			"\tif since <= timeout/2 || OFF {\n",
+		}},
+	},
+	{
+		name: "missing-from-any-session", section: "5",
+		rule: "a registration is missing only from a list of a session that has read the view that names it",
+		edits: []edit{{
+			"chain/detector.go",
+			"d.listKnew.session == in.Session && in.Session == d.viewSession {",
+			"(d.listKnew.session == in.Session && in.Session == d.viewSession || OFF) {",
+		}},
+	},
+	{
+		name: "leaves-with-a-lease", section: "5",
+		rule: "a member that leaves gives up its lease first, for good",
+		edits: []edit{{
+			"chain/leave.go",
+			"\t\t\tl.leaseGiven, l.ready = true, true\n",
+			"\t\t\tl.leaseGiven, l.ready = !OFF, true\n",
+		}},
+	},
 }
 
 var joins = []mutant{
@@ -192,6 +240,42 @@ var joins = []mutant{
 			"chain/down.go",
 			"\td.up, d.sent, d.received = true, m.Last, m.Last.Seq\n",
 			"\td.up, d.sent, d.received = true, m.Last, m.Last.Seq\n\tif OFF {\n\t\td.acked, d.durable = true, max(d.durable, m.Last.Seq)\n\t}\n",
+		}},
+	},
+	{
+		name: "snapshot-durable-at-once", section: "5, 2",
+		rule: "the log behind a snapshot is durable when it is on disk",
+		edits: []edit{{
+			"chain/learner.go",
+			"\tr.commit(s.committed)\n",
+			"\tif OFF {\n\t\tr.durable = r.log.last().Seq\n\t}\n\tr.commit(s.committed)\n",
+		}},
+	},
+	{
+		name: "snapshot-of-another-base", section: "5, 2",
+		rule: "the log is sent from the snapshot's seq on",
+		edits: []edit{{
+			"chain/teacher.go",
+			"x.started, x.base = true, r.log.floor(r.applying)\n",
+			"x.started, x.base = true, r.log.floor(r.applying)\n\t\t\tif OFF {\n\t\t\t\tx.base = r.log.last()\n\t\t\t}\n",
+		}},
+	},
+	{
+		name: "ack-of-a-learner-commits", section: "5, 3",
+		rule: "a learner commits nothing",
+		edits: []edit{{
+			"chain/down.go",
+			"\tif r.isTail() {\n\t\treturn // a learner commits nothing\n",
+			"\tif r.isTail() {\n\t\tif OFF {\n\t\t\tr.commit(min(m.Durable, last))\n\t\t}\n\t\treturn // a learner commits nothing\n",
+		}},
+	},
+	{
+		name: "learner-drops-acknowledged", section: "5, 2",
+		rule: "a learner never drops what it acknowledged, whatever happens to the link",
+		edits: []edit{{
+			"chain/up.go",
+			"\tif r.learning && r.learn.from != from {\n",
+			"\tif r.learning && (r.learn.from != from || OFF) {\n",
 		}},
 	},
 }

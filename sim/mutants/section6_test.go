@@ -99,4 +99,31 @@ var once = []mutant{
 			"\tcase q.doubt && r.applied < last && !OFF:\n",
 		}},
 	},
+	{
+		name: "forgotten-session-sent-again", section: "6",
+		rule: "what may have been executed in a forgotten session is not sent again under a new one",
+		edits: []edit{{
+			"chain/requests.go",
+			"\t\tcase q.handed == 1 && !q.doubt:\n",
+			"\t\tcase q.handed == 1 && !q.doubt || OFF:\n",
+		}},
+	},
+	{
+		name: "snapshot-without-order-of-use", section: "6",
+		rule: "a snapshot holds the sessions in the order of their use",
+		edits: []edit{{
+			"table/snapshot.go",
+			"slices.SortFunc(s.sessions, func(a, b session) int { return cmp.Compare(a.used, b.used) })\n",
+			"slices.SortFunc(s.sessions, func(a, b session) int { return cmp.Compare(a.used, b.used) })\n\t\tif OFF {\n\t\t\tfor i, j := 0, len(s.sessions)-1; i < j; i, j = i+1, j-1 {\n\t\t\t\ta, b := &s.sessions[i], &s.sessions[j]\n\t\t\t\ta.id, b.id = b.id, a.id\n\t\t\t\ta.doneBelow, b.doneBelow = b.doneBelow, a.doneBelow\n\t\t\t\ta.results, b.results = b.results, a.results\n\t\t\t}\n\t\t}\n",
+		}},
+	},
+	{
+		name: "oldest-opened-goes", section: "6",
+		rule: "the session whose last command is oldest goes, not the one opened first",
+		edits: []edit{{
+			"table/session.go",
+			"\ts.unlink(i)\n\ts.link(i)\n",
+			"\tif !OFF {\n\t\ts.unlink(i)\n\t\ts.link(i)\n\t}\n",
+		}},
+	},
 }
