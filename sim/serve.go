@@ -199,7 +199,12 @@ func (p *process) write(c *call) {
 	if p.w.story.on {
 		p.w.tell("%v at %v: %v", c.op.client, p, o)
 	}
-	p.push(r)
+	p.pushWork(work{r, func() bool {
+		if c.ch.broken && o.session != nil {
+			c.finish(outcome{kind: gotUnsent}) // one before it was refused since
+		}
+		return !c.done
+	}})
 }
 
 // answered takes an answer of the replica to a request.
