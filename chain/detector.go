@@ -53,7 +53,8 @@ type sighting struct {
 	still   time.Duration // observed, when the version last changed or the record was first missing
 	at      Time          // the same moment by the clock
 	dropped Time          // when it was last given up as learner; zero for never
-	moved   bool          // it has been written since we saw it first, and since we registered: its server lived then
+	base    int64         // its version in the first list that showed our own registration; -1 for none yet
+	moved   bool          // it has been written since: its server lived after we had registered
 	deleted bool          // we have asked for it to be deleted; a list that was asked for afterwards will tell
 }
 
@@ -171,16 +172,22 @@ func (r *Replica) coordList(in CoordList) {
 	}
 	d.listEpoch = d.listKnew.epoch
 	listed := make(map[MemberID]bool, len(in.Registered))
+	ours := slices.ContainsFunc(in.Registered, func(reg Registered) bool { return reg.MemberID == r.self.MemberID })
 	for _, reg := range in.Registered {
 		listed[reg.MemberID] = true
 		s := d.seen[reg.MemberID]
 		if s == nil {
 			d.orders++
-			s = &sighting{order: d.orders, still: d.observed, at: r.now}
+			s = &sighting{order: d.orders, still: d.observed, at: r.now, base: -1}
 			d.seen[reg.MemberID] = s
 		} else if s.missing || s.Version != reg.Version {
 			s.missing, s.still, s.at = false, d.observed, r.now
-			s.moved = true
+		}
+		// A list that shows our own registration is of a moment after it was made. One that does not may be older than another before it.
+		if s.base >= 0 {
+			s.moved = s.moved || reg.Version > s.base
+		} else if ours {
+			s.base = reg.Version
 		}
 		s.Registered = reg
 		s.deleted = s.deleted && d.listKnew.deletes != r.change.deletes
@@ -206,7 +213,7 @@ func (d *detector) miss(r *Replica, m Member) {
 	s := d.seen[m.MemberID]
 	if s == nil {
 		d.orders++
-		s = &sighting{order: d.orders, Registered: Registered{Registration: Registration{Member: m}}}
+		s = &sighting{order: d.orders, base: -1, Registered: Registered{Registration: Registration{Member: m}}}
 		d.seen[m.MemberID] = s
 	} else if s.missing {
 		return

@@ -96,7 +96,7 @@ func (r *Replica) welcome(from MemberID, m Welcome) {
 		}
 	} else if !r.log.holds(m.Last) {
 		// Its last entry did not pass through us: it has lost data, or is not what it says.
-		r.evict(to, "its log ends at "+m.Last.String()+", which is not in the log of its predecessor")
+		r.evict(to, LostData+m.Last.String()+", which is not in the log of its predecessor")
 		return
 	}
 	d.up, d.sent, d.received = true, m.Last, m.Last.Seq

@@ -87,6 +87,9 @@ func (r *Replica) evictSilent() {
 	}
 }
 
+// LostData begins the Cause of the News that a member is evicted which lacks what it once acknowledged.
+const LostData = "it has lost data: its log ends at "
+
 // evict deletes a member's registration.
 func (r *Replica) evict(m Member, why string) {
 	s := r.watch.seen[m.MemberID]

@@ -67,7 +67,7 @@ func (r *Replica) complete() bool {
 func (r *Replica) newIncarnation() {
 	r.self.Incarnation++
 	for _, s := range r.watch.seen {
-		s.moved = false
+		s.base, s.moved = -1, false
 	}
 	r.index, r.learning = -1, false
 	r.up = upstream{}

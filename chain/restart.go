@@ -64,11 +64,11 @@ func (r *Replica) longestLogs() []Member {
 
 // removePredecessor takes our own former life out of a chain that goes on, where we know that it is dead: the others would wait
 // for T. That it goes on, some other member has shown since we registered: of members that are dead already, and never come back,
-// our disk may be all that is left, and outside the view it could not bring the chain back.
+// our disk may be all that is left, and outside the view it could not bring the chain back. One that leaves will soon be gone, too.
 func (r *Replica) removePredecessor() {
 	if !slices.ContainsFunc(r.view.Members, func(m Member) bool {
 		s := r.watch.seen[m.MemberID]
-		return s != nil && s.moved && r.watch.fresh(r, m.MemberID) && !r.watch.anotherLife(r, m.MemberID)
+		return s != nil && s.moved && !s.Leaving && r.watch.fresh(r, m.MemberID) && !r.watch.anotherLife(r, m.MemberID)
 	}) {
 		return
 	}

@@ -2,12 +2,23 @@ package sim
 
 import (
 	"bytes"
+	"slices"
 	"sort"
 	"time"
 
 	"github.com/chaintable/chaintable/chain"
 	"github.com/chaintable/chaintable/table"
 )
+
+// viewKey names a view.
+type viewKey struct {
+	chain chain.ID
+	epoch chain.Epoch
+}
+
+func sameView(a, b chain.View) bool {
+	return a.Learner == b.Learner && a.Target == b.Target && slices.Equal(a.Members, b.Members)
+}
 
 // checker watches a run from outside: it sees logs, commits, views and what clients saw, and nothing of the decisions that
 // led there.
@@ -16,6 +27,7 @@ type checker struct {
 	ops       []*op
 	histories []*history // one for each chain id, in order of appearance
 	processes map[chain.MemberID]*process
+	views     map[viewKey]chain.View // that were set
 	registrations
 }
 
@@ -57,6 +69,7 @@ type seen struct {
 func (c *checker) init(w *world) {
 	c.w = w
 	c.processes = make(map[chain.MemberID]*process)
+	c.views = make(map[viewKey]chain.View)
 	c.written, c.deleted = make(map[chain.MemberID]time.Duration), make(map[chain.MemberID]time.Duration)
 }
 
@@ -156,7 +169,7 @@ func (c *checker) held(v chain.View, last chain.Position, why string) {
 			c.w.fail("view %s names %v, who never registered", c.w.showView(v), m.MemberID)
 			return
 		}
-		if now := p.replica.Status().View; now.Epoch > v.Epoch && now.Index(m.MemberID) < 0 {
+		if now := p.srv.latest.replica.Status().View; now.Epoch > v.Epoch && now.Index(m.MemberID) < 0 {
 			continue
 		}
 		if !p.replica.Holds(last) {
@@ -280,8 +293,11 @@ func (c *checker) turned(p *process) {
 // another chain.
 func (c *checker) follows(p *process, v chain.View) bool {
 	switch {
-	case v.Epoch == p.seen.epoch && v.Chain == p.view.Chain && len(v.Members) == len(p.view.Members):
+	case v.Epoch == p.seen.epoch && v.Chain == p.view.Chain && slices.Equal(v.Members, p.view.Members):
 		return true
+	case len(v.Members) > 0 && !sameView(v, c.views[viewKey{v.Chain, v.Epoch}]):
+		c.w.fail("%v: adopts the view %s, which nobody has set", p, c.w.showView(v))
+		return false
 	case v.Epoch < p.seen.epoch:
 		c.w.fail("%v: its epoch fell from %d to %d", p, p.seen.epoch, v.Epoch)
 		return false

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -244,7 +246,8 @@ func (m *model) compare(t *table.Table) error {
 	if t.Len() != len(m.keys) {
 		return fmt.Errorf("the table has %d keys, the history %d", t.Len(), len(m.keys))
 	}
-	for k, it := range m.keys {
+	for _, k := range slices.Sorted(maps.Keys(m.keys)) {
+		it := m.keys[k]
 		v, version, ok := t.Get([]byte(k))
 		if !ok || string(v) != it.value || version != it.version {
 			return fmt.Errorf("the table has %s=%.40q@%d, the history %.40q@%d", k, v, version, it.value, it.version)

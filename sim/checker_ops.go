@@ -36,12 +36,13 @@ type examination struct {
 	ops     []*op
 	chains  []*replayed
 	effects map[*op]effect
+	opened  map[chain.Tag]bool // sessions that a client was told of
 	problem error
 }
 
 // examine judges a finished run.
 func examine(ops []*op, histories []*history) (*examination, error) {
-	x := &examination{ops: ops, effects: make(map[*op]effect)}
+	x := &examination{ops: ops, effects: make(map[*op]effect), opened: make(map[chain.Tag]bool)}
 	requests := make(map[requestKey]*op)
 	for _, o := range ops {
 		if o.session != nil && o.number > 0 {
@@ -119,6 +120,10 @@ func (x *examination) told(o *op) {
 		if _, took := x.effects[o.target]; o.fate == table.Executed && !took || o.fate == table.Lost && took {
 			x.fail("%v of %v was told %v, and it is not so", o, o.client, o.fate)
 		}
+	case o.kind == opOpen && o.state == opDone:
+		x.toldSession(o)
+	case o.kind.reads() && o.state == opDone:
+		x.toldByNobody(o)
 	case o.kind.reads() || o.kind == opOpen:
 	case o.state == opRefused && took:
 		x.fail("%v of %v was refused and takes effect at %d", o, o.client, e.seq)
@@ -128,6 +133,28 @@ func (x *examination) told(o *op) {
 		x.fail("%v of %v was acknowledged (%s) and is not in the history", o, o.client, o.outcomeText())
 	case o.state == opDone && (o.result != e.result || o.chain != e.history.id):
 		x.fail("%v of %v was told %+v, the history says %+v", o, o.client, o.result, e.result)
+	}
+}
+
+// toldSession checks that a session was opened, and for nobody else.
+func (x *examination) toldSession(o *op) {
+	for _, r := range x.chains {
+		if i, ok := r.index[o.seq]; ok && r.id == o.chain && r.committed[i].Kind == chain.KindSession && !x.opened[r.committed[i].Tag] {
+			x.opened[r.committed[i].Tag] = true
+			return
+		}
+	}
+	x.fail("%v of %v was told session %d of chain %v, which was not opened, or for somebody else", o, o.client, o.seq, o.chain)
+}
+
+// toldByNobody checks a read of a chain that has no history: nothing can have been there to read.
+func (x *examination) toldByNobody(o *op) {
+	if slices.ContainsFunc(x.chains, func(r *replayed) bool { return r.id == o.chain }) {
+		return // it is held against that
+	}
+	something := o.read.size > 0 || o.kind == opVerify || slices.ContainsFunc(o.read.items, func(it item) bool { return it.version != 0 })
+	if o.chain == 0 || something {
+		x.fail("%v of %v saw %s in chain %v, which has no history", o, o.client, o.outcomeText(), o.chain)
 	}
 }
 

@@ -183,7 +183,7 @@ func TestCheckers(t *testing.T) {
 			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
 				t.Fatalf("got %v, want a complaint with %q", err, c.want)
 			}
-			if err := x.linearizable(); (err != nil) != c.porc {
+			if _, err := x.linearizable(); (err != nil) != c.porc {
 				t.Fatalf("porcupine: %v", err)
 			}
 		})

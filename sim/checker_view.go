@@ -86,7 +86,7 @@ func (c *checker) beginsAnew(old chain.View, bad func(string)) {
 
 // told judges what a server has to tell: no disk loses what was synced here, and so nobody is to be evicted because it lacks something.
 func (c *checker) told(p *process, n chain.News) {
-	if strings.HasPrefix(n.Text, "evicting ") && strings.Contains(n.Cause, "its log ends at") {
+	if strings.HasPrefix(n.Cause, chain.LostData) {
 		c.w.fail("%v: %s, which has lost nothing: %s", p, n.Text, n.Cause)
 	}
 }

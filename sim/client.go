@@ -330,6 +330,9 @@ func (c *client) result(o *op, out outcome) {
 		c.known[o.keys[0]] = o.seq
 	}
 	c.w.stats.Writes++
+	if o.number > 0 {
+		c.w.stats.SessionWrites++
+	}
 	if out.result.Code == table.CodeOvertaken {
 		c.end(o, opRefused)
 	} else {
@@ -358,8 +361,14 @@ func (c *client) verified(o *op, f table.Fate) {
 
 // forgotten means that the session, or the chain that gave a number, is no more.
 func (c *client) forgotten(o *op) {
-	if o.kind == opVerify {
+	switch {
+	case o.kind == opVerify:
 		c.unproven = remove(c.unproven, o.target)
+		if o.chain == o.target.chain {
+			c.w.fail("%v: %v of its own chain is forgotten", c, o)
+		}
+	case o.session != nil && c.w.Session == 0 && o.chain == o.session.chain:
+		c.w.fail("%v: the session of %v is forgotten, and no table has as many as it keeps", c, o)
 	}
 	if !c.sessions || o.kind == opVerify {
 		c.end(o, opUnknown)

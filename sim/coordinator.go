@@ -56,7 +56,7 @@ func (c *coordinator) connect() *coordSession {
 // before seen.
 func (c *coordinator) pick(seen int, stale float64) int {
 	newest := c.dropped + len(c.states) - 1
-	if c.w.healed || !c.w.chance(stale) {
+	if c.honest() || !c.w.chance(stale) {
 		return newest
 	}
 	oldest := max(seen, c.dropped)
@@ -66,6 +66,10 @@ func (c *coordinator) pick(seen int, stale float64) int {
 	return oldest + c.w.IntN(newest-oldest+1)
 }
 
+// honest tells whether reads show what is newest: some time after everything else has been healed, as an ensemble that was just put right may
+// still have members that are behind.
+func (c *coordinator) honest() bool { return c.w.healed && c.w.now >= c.w.healedAt+2*c.w.Timeout }
+
 // look chooses the state that a session's next read shows.
 func (c *coordinator) look(sess *coordSession, sync bool) {
 	w := c.w
@@ -73,7 +77,7 @@ func (c *coordinator) look(sess *coordSession, sync bool) {
 	if sync {
 		stale = w.SyncStale
 	}
-	if w.now < sess.frozen && !w.healed && (!sync || w.chance(w.SyncStale)) {
+	if w.now < sess.frozen && !c.honest() && (!sync || w.chance(w.SyncStale)) {
 		sess.seen = max(sess.seen, c.dropped)
 		return
 	}
@@ -126,7 +130,7 @@ func (c *coordinator) ask(p *process, a chain.Ask) {
 	out, back := w.between(w.Coord), w.between(w.Coord)
 	lost := false
 	if !w.healed {
-		reachable := c.down == 0 && !p.srv.cut
+		reachable := c.down == 0 && p.srv.cut == 0
 		switch {
 		case !reachable && w.chance(0.9), w.chance(w.CoordLost / 2):
 			w.stats.Faults[LostRequest]++
@@ -158,7 +162,7 @@ func (c *coordinator) ask(p *process, a chain.Ask) {
 			return
 		}
 		w.after(back, func() {
-			if p.session == sess && !p.dead && (w.healed || c.down == 0 && !p.srv.cut) {
+			if p.session == sess && !p.dead && (w.healed || c.down == 0 && p.srv.cut == 0) {
 				answer(in)
 			}
 		})
@@ -270,6 +274,7 @@ func (c *coordinator) changeView(p *process, a chain.AskChange) chain.Outcome {
 		})
 		n.exists, n.view = true, chain.Recorded{View: a.View, Version: a.From + 1}
 	})
+	c.w.check.views[viewKey{a.View.Chain, a.View.Epoch}] = a.View
 	c.w.stats.Views++
 	c.w.faults.viewChanged(a.View)
 	c.w.story.mix(5, uint64(a.View.Epoch))
@@ -314,8 +319,8 @@ func (c *coordinator) freeze(p *process, d time.Duration, apart bool) {
 func (c *coordinator) outage(d time.Duration) {
 	c.down++
 	c.w.check.outage(true)
-	c.w.after(d, func() {
-		c.down = max(0, c.down-1)
+	c.w.until(d, func() {
+		c.down--
 		c.w.check.outage(c.down > 0)
 	})
 }

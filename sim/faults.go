@@ -10,6 +10,7 @@ import (
 type faults struct {
 	w       *world
 	strikes Counts      // how often each came up
+	cored   bool        // only some servers were healed
 	hunting int         // heads still to be killed, each soon after it took over
 	brought chain.Epoch // epoch of the last dead view for which a newcomer was started
 	wiped   *wipe       // nil: the coordinator has what it was told
@@ -156,7 +157,7 @@ func (f *faults) massacre(d dice) {
 	for _, p := range f.w.up() {
 		srv, back := p.srv, d.soon(f.w.Down)
 		f.w.after(d.soon(f.w.Timeout/4), func() {
-			if !f.w.healed {
+			if p := srv.proc; !f.w.healed && p != nil && (f.wiped == nil || p != f.wiped.keeper) {
 				srv.crash()
 				f.revive(srv, back)
 			}
@@ -346,16 +347,16 @@ func (f *faults) slow(s *server, lag, lasts time.Duration) {
 	if f.w.story.on {
 		f.w.tell("%s is slow for %v: up to %v a turn", s.address, lasts, lag)
 	}
-	s.lag = lag
-	f.w.after(lasts, func() { s.lag = 0 })
+	s.lag += lag
+	f.w.until(lasts, func() { s.lag -= lag })
 }
 
 func (f *faults) cutOff(s *server, d time.Duration) {
 	if f.w.story.on {
 		f.w.tell("%s is cut off from the coordinator for %v", s.address, d)
 	}
-	s.cut = true
-	f.w.after(d, func() { s.cut = false })
+	s.cut++
+	f.w.until(d, func() { s.cut-- })
 }
 
 func (f *faults) clientDeath(d dice) bool {
@@ -372,7 +373,7 @@ func (f *faults) clientDeath(d dice) bool {
 // others for good (TigerBeetle's simulator asks the same).
 func (f *faults) heal() {
 	w := f.w
-	w.healed = true
+	w.healed, w.healedAt = true, w.now
 	w.coord.down = 0
 	w.check.outage(false)
 	w.net.heal()
@@ -390,7 +391,7 @@ func (f *faults) heal() {
 		f.chooseCore()
 	}
 	for _, s := range w.servers {
-		s.cut, s.lag = false, 0
+		s.cut, s.lag = 0, 0
 		if s.proc != nil {
 			s.proc.resume()
 		}
@@ -417,6 +418,7 @@ func (f *faults) chooseCore() {
 	}
 	stays := able[w.IntN(len(able))]
 	w.stats.Faults[Core]++
+	f.cored = true
 	for _, s := range w.servers {
 		if s != stays && w.chance(0.5) {
 			s.gone = true

@@ -63,15 +63,10 @@ func (n *network) block(from, to *server, d time.Duration) {
 		return
 	}
 	n.blocked[from.index][to.index]++
-	n.w.after(d, func() { n.unblock(from, to) })
-}
-
-func (n *network) unblock(from, to *server) {
-	if n.blocked[from.index][to.index] == 0 {
-		return // the run has been healed in between
-	}
-	n.blocked[from.index][to.index]--
-	n.resume()
+	n.w.until(d, func() {
+		n.blocked[from.index][to.index]--
+		n.resume()
+	})
 }
 
 // clog holds everything back that one place sends to another, until d has passed. Connections stay.
@@ -80,11 +75,9 @@ func (n *network) clog(from, to *server, d time.Duration) {
 		return
 	}
 	n.clogged[from.index][to.index]++
-	n.w.after(d, func() {
-		if c := &n.clogged[from.index][to.index]; *c > 0 {
-			*c--
-			n.free()
-		}
+	n.w.until(d, func() {
+		n.clogged[from.index][to.index]--
+		n.free()
 	})
 }
 

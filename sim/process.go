@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/chaintable/chaintable/chain"
@@ -230,7 +231,10 @@ func (p *process) caught(where string, in any) {
 		p.srv.crash()
 		p.w.faults.revive(p.srv, p.w.soon(p.w.Down))
 	default:
-		p.w.fail("%v: %s %T: panic: %v\n%s", p, where, in, e, stack())
+		if p.w.story.on {
+			p.w.tell("panic: %v\n%s", e, debug.Stack()) // not in the error, which is the same whenever the run is made again
+		}
+		p.w.fail("%v: %s %T: panic: %v", p, where, in, e)
 	}
 }
 

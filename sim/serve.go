@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"runtime/debug"
 	"time"
 
 	"github.com/chaintable/chaintable/chain"
@@ -228,6 +227,9 @@ func (p *process) answered(a chain.Answer) {
 	case chain.AnswerUnsent, chain.AnswerOutside:
 		c.finish(outcome{kind: gotUnsent})
 	case chain.AnswerMemory, chain.AnswerSession:
+		if p.w.Memory == 0 || a.Kind == chain.AnswerSession {
+			p.w.fail("%v: refuses %v for lack of room, and there is enough", p, c.op)
+		}
 		c.finish(outcome{kind: gotFull})
 	case chain.AnswerUncertain:
 		c.finish(outcome{kind: gotUncertain})
@@ -333,6 +335,3 @@ func (p *process) look(o *op) outcome {
 	}
 	return outcome{kind: gotRead, read: r}
 }
-
-// stack is where a panic came from.
-func stack() string { return string(debug.Stack()) }

@@ -19,7 +19,8 @@ type server struct {
 	offset  time.Duration // of its clock
 	rate    float64       // of its clock
 	proc    *process      // nil while it is down
-	cut     bool          // from the coordinator
+	latest  *process      // the last one that began
+	cut     int           // from the coordinator, for so many reasons
 	lag     time.Duration // that each turn takes more, at most
 	gone    bool          // for good
 
@@ -98,7 +99,7 @@ func (s *server) start() {
 		w.fail("%v: %v", p, err)
 		return
 	}
-	p.replica, p.gate, s.proc = r, r.Gate(), p
+	p.replica, p.gate, s.proc, s.latest = r, r.Gate(), p, p
 	p.session = w.coord.connect()
 	w.story.mix(6, uint64(s.index))
 	if w.story.on {

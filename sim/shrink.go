@@ -17,27 +17,27 @@ var droppable = []string{
 
 // Shrink leaves out of a run that fails whatever it can do without and still fail: kinds of faults, options, clients, single faults. The
 // run must come to the same sort of end: a safety violation or a cluster that does not come to rest. Without goes through its list once
-// more after each round that found something, and ends after half a minute in any case.
+// more after each round that found something, and begins no run after half a minute.
 func Shrink(o Options) Options {
 	stuck := Run(o, 0).Stuck
 	deadline := time.Now().Add(shrinkTime)
-	return shrink(o, func(o Options) (Counts, bool) {
+	return shrink(o, func(o Options) (Outcome, bool) {
 		if time.Now().After(deadline) {
-			return Counts{}, false
+			return Outcome{}, false
 		}
 		out := Run(o, 0)
-		return out.Strikes, out.Err != nil && out.Stuck == stuck
+		return out, out.Err != nil && out.Stuck == stuck
 	})
 }
 
 // shrink does so with any test of failing, which also tells how often each kind of fault came up.
-func shrink(o Options, fails func(Options) (Counts, bool)) Options {
-	strikes, _ := fails(o)
+func shrink(o Options, fails func(Options) (Outcome, bool)) Options {
+	out, _ := fails(o)
 	try := func(drop string) bool {
 		smaller := o.Without(drop)
 		n, ok := fails(smaller)
 		if ok {
-			o, strikes = smaller, n
+			o, out = smaller, n
 		}
 		return ok
 	}
@@ -53,13 +53,13 @@ func shrink(o Options, fails func(Options) (Counts, bool)) Options {
 				again = try(name) || again
 			}
 		}
-		for n := 1; n <= 2*o.Clients; n++ {
+		for n := 1; n <= out.Clients; n++ {
 			if !o.dropped("client", n) {
 				again = try(fmt.Sprintf("client#%d", n)) || again
 			}
 		}
 		for f := range numFaults {
-			for n := int(strikes[f]); n > 0; n-- {
+			for n := int(out.Strikes[f]); n > 0; n-- {
 				if !o.dropped(f.String(), n) {
 					again = try(fmt.Sprintf("%v#%d", f, n)) || again
 				}

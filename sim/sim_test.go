@@ -83,9 +83,9 @@ func TestShrink(t *testing.T) {
 	o.Clients, o.CoordLost, o.Linger = 3, 0.1, 0.1
 	o.Means[Crash], o.Means[Pause] = time.Second, time.Second
 	runs := 0
-	small := shrink(o, func(o Options) (Counts, bool) {
+	small := shrink(o, func(o Options) (Outcome, bool) {
 		runs++
-		return Counts{Crash: 3, Pause: 2}, !o.dropped("crash", 2) && !o.dropped("client", 3) && o.CoordLost > 0
+		return Outcome{Clients: 6, Strikes: Counts{Crash: 3, Pause: 2}}, !o.dropped("crash", 2) && !o.dropped("client", 3) && o.CoordLost > 0
 	})
 	for name, want := range map[string]bool{
 		"crash#1": true, "crash#2": false, "crash#3": true, "pause": true, "client#1": true, "client#2": true, "client#3": false,

@@ -10,10 +10,24 @@ import (
 // Stats is what happened in one or more runs.
 type Stats struct {
 	Runs, Steps, Messages, Lost, Syncs, Commits, Views, Snapshots, Restarts uint64
-	Ops, Writes, Reads, Barriers, Verifies, Retries                         uint64
+	Whole, Ops, Writes, SessionWrites, Reads, Barriers, Verifies, Retries   uint64
 	Starts, Left, Halts, Breaks, Panics                                     uint64
 	Faults                                                                  Counts
 	Virtual                                                                 time.Duration
+}
+
+// Missing names something that runs are made for and that never happened, in so many of them; empty for nothing.
+func (s *Stats) Missing() string {
+	for name, n := range map[string]uint64{
+		"snapshots": s.Snapshots, "restarts with nothing": s.Restarts, "writes": s.Writes, "writes in sessions of clients": s.SessionWrites,
+		"reads": s.Reads, "reads behind barriers": s.Barriers, "verifies": s.Verifies, "retries": s.Retries, "servers that left": s.Left,
+		"servers that ended themselves": s.Halts, "histories searched whole": s.Whole,
+	} {
+		if n == 0 {
+			return name
+		}
+	}
+	return ""
 }
 
 // Add sums up runs.

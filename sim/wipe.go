@@ -8,7 +8,7 @@ import (
 type wipe struct {
 	w      *world
 	was    coordState // at that moment
-	keeper *process   // a member that knows the view, and does not die meanwhile
+	keeper *process   // a member that knows the view, and is not killed meanwhile
 	backup bool       // the operator has a copy, to the moment; else servers are asked (table-server recover)
 }
 
@@ -81,6 +81,7 @@ func (x *wipe) bringBack() {
 	if w.story.on {
 		w.tell("an operator brings the view back: %s", w.showView(next.view.View))
 	}
+	w.check.views[viewKey{next.view.Chain, next.view.Epoch}] = next.view.View
 	w.coord.wipe(func(s *coordState) { at := s.at; *s = next; s.at = at })
 }
 

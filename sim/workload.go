@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/chaintable/chaintable/table"
 )
@@ -68,10 +67,8 @@ func (c *client) invent() *op {
 
 func (c *client) key() string { return fmt.Sprintf("k%d", c.IntN(c.w.Keys)) }
 
-// askAll begins a read of every key at every member, each through a client of its own, and asks what became of some numbers.
-func (w *world) askAll() (asked []*op) {
-	first := len(w.check.ops)
-	w.Patience = time.Hour
+// visit sends two clients to every living member: one reads and verifies, and writes a little, and the other opens a session.
+func (w *world) visit() (visitors []*client) {
 	var told []*op
 	for _, o := range w.check.ops {
 		if o.kind == opNumbered && o.state == opDone && o.chain == w.coord.now().view.Chain {
@@ -82,8 +79,17 @@ func (w *world) askAll() (asked []*op) {
 	told = told[:min(len(told), 10)]
 	for _, m := range w.coord.now().view.Members {
 		p := w.check.processes[m.MemberID]
+		if p == nil || p.dead {
+			continue
+		}
+		s := w.newClient()
+		s.sessions, s.ch, s.stream = true, p.connect(s), &stream{retried: true}
+		s.begin(&op{kind: opOpen})
 		c := w.newClient()
 		c.ch, c.stream = p.connect(c), &stream{}
+		c.begin(&op{kind: opDelete, keys: []string{c.key()}})
+		c.begin(&op{kind: opPut, keys: []string{c.key()}})
+		visitors = append(visitors, s, c)
 		all := &op{kind: opMany}
 		for i := range w.Keys {
 			all.keys = append(all.keys, fmt.Sprintf("k%d", i), fmt.Sprintf("n%d", i))
@@ -95,5 +101,5 @@ func (w *world) askAll() (asked []*op) {
 			c.begin(&op{kind: opVerify, target: t})
 		}
 	}
-	return w.check.ops[first:]
+	return visitors
 }

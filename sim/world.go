@@ -15,16 +15,17 @@ type world struct {
 	steps uint64 // inputs that replicas have taken
 	story story
 
-	net     network
-	coord   *coordinator
-	servers []*server
-	clients []*client
-	check   checker
-	faults  faults
-	healed  bool // nothing goes wrong any more; the cluster must come to rest
-	failure error
-	stuck   bool // the failure is that it does not come to rest
-	stats   Stats
+	net      network
+	coord    *coordinator
+	servers  []*server
+	clients  []*client
+	check    checker
+	faults   faults
+	healedAt time.Duration
+	healed   bool // nothing goes wrong any more; the cluster must come to rest
+	failure  error
+	stuck    bool // the failure is that it does not come to rest
+	stats    Stats
 }
 
 // event is something that happens at a time.
@@ -48,6 +49,15 @@ func newWorld(o Options, lines int) *world {
 func (w *world) after(d time.Duration, run func()) {
 	w.order++
 	w.queue.push(event{w.now + max(d, 0), w.order, run})
+}
+
+// until lifts a fault when d has passed, unless everything has been healed before.
+func (w *world) until(d time.Duration, lift func()) {
+	w.after(d, func() {
+		if !w.healed {
+			lift()
+		}
+	})
 }
 
 // runUntil lets everything happen that is due until then, or until done says so, or the run has failed.
