@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/chaintable/chaintable/chain"
+	"github.com/chaintable/chaintable/table"
 )
 
 // Outcome is how a run went.
@@ -129,7 +130,13 @@ func (w *world) refused(o *op) bool {
 	case o.state == opDone, w.Session > 0 && !o.kind.reads(), w.Session > 0 && o.kind == opVerify:
 		return false
 	}
-	return !(w.Memory > 0 && o.kind == opPut && o.state == opRefused)
+	if w.Memory == 0 || o.kind != opPut || o.state != opRefused {
+		return true
+	}
+	// All visitors may have wanted room at once.
+	v := w.coord.now().view
+	used := w.check.processes[v.Head().MemberID].table.Bytes()
+	return used+2*int64(len(v.Members))*table.Growth(o.command) <= w.Memory
 }
 
 // endures demands that all clients are answered, those that come now too, although two servers, both members at first, do not hear of each other.
