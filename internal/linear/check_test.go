@@ -64,6 +64,12 @@ func numbered(seq uint64, o Operation) Operation {
 	return o
 }
 
+// there has the one key of a read be there, with a value that may be empty.
+func there(o Operation) Operation {
+	o.Read[0].Found = true
+	return o
+}
+
 // version says which write of the one key a read saw.
 func version(seq uint64, o Operation) Operation {
 	o.Read[0].Version = seq
@@ -113,6 +119,10 @@ func TestCheck(t *testing.T) {
 			at(1, 2, put("1", "k")), at(3, 4, got("k", "1")), at(5, 6, incr("k", 2)), at(7, 8, got("k", "1")), at(9, 10, del(1, "k")), at(11, 12, incr("k", 1)), at(13, 14, got("k", "1")),
 		}, "key k"},
 		{"empty value is not there", []Operation{at(1, 2, put("", "k")), at(3, 4, got("k", ""))}, "key k"},
+		{"empty value is there", []Operation{at(1, 2, put("", "k")), at(3, 4, there(got("k", "")))}, ""},
+		{"empty value, seen again when it is gone", []Operation{
+			at(1, 2, put("", "k")), at(3, 4, there(got("k", ""))), at(5, 6, del(1, "k")), at(7, 8, there(got("k", ""))),
+		}, "key k"},
 		{"value of another key", []Operation{at(1, 2, put("v", "a")), at(3, 4, got("b", "v"))}, "key b"},
 
 		{"untold write may never be seen", []Operation{

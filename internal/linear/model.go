@@ -38,7 +38,7 @@ type queue struct {
 	of map[place][]*step
 }
 
-// place is a value in a cell.
+// place is a value in a cell, which is present.
 type place struct {
 	cell  int
 	value string
@@ -68,8 +68,8 @@ func (q *queue) loses(was, next *state) bool {
 		return false
 	}
 	for i := range was.cells {
-		if was.cells[i] == next.cells[i] {
-			continue
+		if was.cells[i] == next.cells[i] || !was.cells[i].present {
+			continue // nobody saw the value of what was not there
 		}
 		for _, r := range q.of[place{i, was.cells[i].value}] {
 			if !next.has(r) {
