@@ -16,6 +16,9 @@ const MaxWhole = 300
 // ErrTimeout is a search that had no answer in time.
 var ErrTimeout = errors.New("no answer")
 
+// ErrEndless is a history that has a write with a Seq, or an operation with an answer, and no End of it.
+var ErrEndless = errors.New("executed, and without an end")
+
 // Violation is a history that no order explains.
 type Violation struct {
 	Key string      // empty: only the keys together are wrong
@@ -34,7 +37,7 @@ func about(key string) string {
 }
 
 // Check tells whether a history is linearizable, of a store that was empty before: each key alone, and the whole if it has
-// at most MaxWhole operations. Each search may take as long as timeout. The error is a *Violation, or wraps ErrTimeout.
+// at most MaxWhole operations. Each search may take as long as timeout. The error is a *Violation, or wraps ErrTimeout or ErrEndless.
 func Check(ops []Operation, timeout time.Duration) error {
 	keys, places := keysOf(ops)
 	alone := make([][]*step, len(keys))
@@ -43,6 +46,9 @@ func Check(ops []Operation, timeout time.Duration) error {
 		o := &ops[i]
 		if o.Outcome == Refused || o.reads() && o.Outcome != Done {
 			continue // nothing follows from it
+		}
+		if o.End == 0 && (o.Outcome != Untold || o.Seq != 0) {
+			return fmt.Errorf("%w: %v", ErrEndless, o)
 		}
 		s := &step{Operation: o, read: o.Read, end: o.End, whole: true}
 		for j, k := range o.Keys {

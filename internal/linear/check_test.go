@@ -230,6 +230,27 @@ func TestCheckLong(t *testing.T) {
 	}
 }
 
+// TestCheckEndless has what is known to be executed, and might yet never take effect, be refused.
+func TestCheckEndless(t *testing.T) {
+	by100 := untold(Operation{Kind: Increment, Keys: []string{"n"}, Delta: 100})
+	first := numbered(1, untold(incr("n", 0))) // lost, and so not in the log
+	rest := []Operation{at(2, 0, by100), at(5, 6, numbered(2, incr("n", 101)))}
+	for _, c := range []struct {
+		name  string
+		first Operation
+		want  error
+	}{
+		{"no end", at(1, 0, first), ErrEndless},
+		{"refused", at(1, 0, told(Refused, first)), nil},
+		{"no place in the log", at(1, 0, numbered(0, first)), nil},
+		{"answered", at(1, 0, got("n", "")), ErrEndless},
+	} {
+		if err := Check(append([]Operation{c.first}, rest...), time.Minute); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
+		}
+	}
+}
+
 // TestCheckTimeout has a search that takes too long be a failure.
 func TestCheckTimeout(t *testing.T) {
 	var ops []Operation

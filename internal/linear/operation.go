@@ -18,6 +18,9 @@ type Operation struct {
 	// Seq is the place of a write in the order of the log, zero where that is not known. The search takes writes with a Seq in this
 	// order alone: any order that it finds is a proof, and without a hint a few dozen writes that were under way together
 	// make the search endless.
+	//
+	// A write with a Seq was executed, all before it in the log too, and so it needs an End, unless it was Refused: that it never
+	// took effect cannot be, and that it comes last only where it is the last of the log.
 	Seq uint64
 
 	Outcome Outcome
@@ -25,7 +28,7 @@ type Operation struct {
 	Count   int64   // of Size: the keys there are; of Increment the sum, of Delete how many of Keys there were
 
 	// Start and End are on one clock. An End of zero means that nobody knows that it is over: it may take effect at any time
-	// after Start, or never.
+	// after Start, or never. What has an answer, or a Seq, has an End.
 	Start, End time.Duration
 }
 
