@@ -111,7 +111,7 @@ func check(key string, n int, all []*step, timeout time.Duration) error {
 		steps,
 	}
 	tries = slices.CompactFunc(tries, func(a, b []*step) bool { return len(a) == len(b) })
-	for within := timeout / 100; within <= timeout; within *= 10 { // which of them is short is not known before
+	for within := max(timeout/100, 1); within <= timeout; within *= 10 { // which of them is short is not known before
 		for i, some := range tries {
 			result := porcupine.Illegal
 			if some != nil {

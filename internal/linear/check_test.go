@@ -251,16 +251,23 @@ func TestCheckEndless(t *testing.T) {
 	}
 }
 
-// TestCheckTimeout has a search that takes too long be a failure.
+// TestCheckTimeout has a search that takes too long be a failure, however short it may be.
 func TestCheckTimeout(t *testing.T) {
-	var ops []Operation
-	for i := range 40 { // any of 2^40 sets of these may have come before the read, and none explains it
-		ops = append(ops, at(1, 50, incr("n", int64(i+1))))
-		ops = append(ops, at(1, 50, untold(Operation{Kind: Increment, Keys: []string{"n"}, Delta: int64(1) << i})))
-	}
-	ops = append(ops, at(60, 61, got("n", "-1")))
-	if err := Check(ops, time.Millisecond); !errors.Is(err, ErrTimeout) {
-		t.Errorf("got %v, want %v", err, ErrTimeout)
+	for _, c := range []struct {
+		n       int
+		timeout time.Duration
+	}{
+		{40, time.Millisecond}, {11, 150}, {11, 99}, {11, 1}, {11, 0}, {11, -1},
+	} {
+		var ops []Operation
+		for i := range c.n { // any of 2^n sets of these may have come before the read, and none explains it
+			ops = append(ops, at(1, 50, incr("n", int64(i+1))))
+			ops = append(ops, at(1, 50, untold(Operation{Kind: Increment, Keys: []string{"n"}, Delta: int64(1) << i})))
+		}
+		ops = append(ops, at(60, 61, got("n", "-1")))
+		if err := Check(ops, c.timeout); !errors.Is(err, ErrTimeout) {
+			t.Errorf("%v: got %v, want %v", c.timeout, err, ErrTimeout)
+		}
 	}
 }
 
