@@ -3,6 +3,7 @@ package linear
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -276,21 +277,12 @@ func TestReductions(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	verdicts := map[bool]int{}
-	for range 3000 {
+	verdicts, seen := map[bool]int{}, map[string]int{}
+	for range 12000 {
 		ops := invent(random)
-		var all []*step
-		_, places := keysOf(ops)
-		for i := range ops {
-			s := &step{Operation: &ops[i], read: ops[i].Read, end: ops[i].End, whole: true}
-			for _, k := range ops[i].Keys {
-				s.cells = append(s.cells, places[k])
-			}
-			all = append(all, s)
-		}
-		want := searchWith(nil, len(places), all, time.Minute) == porcupine.Ok
+		want := plain(ops) == porcupine.Ok
 		err := Check(ops, time.Minute)
-		if (err == nil) != want {
+		if _, bad := errors.AsType[*Violation](err); err != nil && !bad || bad == want {
 			var b strings.Builder
 			for _, o := range ops {
 				fmt.Fprintln(&b, o)
@@ -298,60 +290,190 @@ func TestReductions(t *testing.T) {
 			t.Fatalf("got %v, while the plain search says %v about\n%s", err, want, &b)
 		}
 		verdicts[want]++
+		for what := range features(ops) {
+			seen[fmt.Sprintf("%s, %v", what, want)]++
+		}
 	}
-	t.Logf("%d good, %d bad", verdicts[true], verdicts[false])
-	if verdicts[true] < 300 || verdicts[false] < 300 {
-		t.Error("hardly any of one sort: nothing is compared")
+	t.Logf("%d good, %d bad; %v", verdicts[true], verdicts[false], seen)
+	for _, what := range []string{
+		"a Seq", "no Seq", "a Version", "a condition", "a Clear", "a value twice", "an empty value", "a number from a put", "Untold with an End",
+		"Refused", "never over",
+	} {
+		for _, good := range []bool{true, false} {
+			if what := fmt.Sprintf("%s, %v", what, good); seen[what] < 100 {
+				t.Errorf("hardly any with %s: nothing is compared", what)
+			}
+		}
 	}
 }
 
-// invent makes up a history: operations on two keys in some order, each with a time around its place there. In every second history reads
-// are sometimes told what was there earlier.
+// plain asks porcupine about all keys together, in the order of the log where that is known.
+func plain(ops []Operation) porcupine.CheckResult {
+	var all []porcupine.Operation
+	_, places := keysOf(ops)
+	for i := range ops {
+		o := &ops[i]
+		if o.Outcome == Refused || o.reads() && o.Outcome != Done {
+			continue
+		}
+		s := &step{Operation: o, read: o.Read, end: o.End, whole: true}
+		for _, k := range o.Keys {
+			s.cells = append(s.cells, places[k])
+		}
+		call := porcupine.Operation{Input: s, Call: int64(o.Start), Return: int64(o.End)}
+		if o.End == 0 {
+			call.Return = math.MaxInt64
+		}
+		all = append(all, call)
+	}
+	model := table(len(places), nil)
+	model.Step = func(was, input, _ any) (bool, any) {
+		s, now := *input.(*step), was.(*state)
+		if s.after = now.last; s.Seq != 0 && s.Seq < now.last {
+			return false, now
+		}
+		return s.take(now, nil)
+	}
+	return porcupine.CheckOperationsTimeout(model, all, time.Minute)
+}
+
+// features are what there is in a history.
+func features(ops []Operation) map[string]bool {
+	has, values := map[string]bool{}, map[string]bool{}
+	for _, o := range ops {
+		write := !o.reads() && o.Outcome != Refused
+		_, err := strconv.Atoi(o.Value)
+		for what, is := range map[string]bool{
+			"Refused":        !o.reads() && o.Outcome == Refused,
+			"a Version":      slices.ContainsFunc(o.Read, func(v Value) bool { return v.Version != 0 }),
+			"an empty value": slices.ContainsFunc(o.Read, func(v Value) bool { return v.Found && v.Text == "" }),
+			"a Seq":          write && o.Seq != 0,
+			"no Seq":         write && o.Seq == 0,
+			"a condition":    write && o.If != Always,
+			"a Clear":        write && o.Kind == Clear,
+			"a value twice":  write && o.Kind == Put && values[o.Value],
+
+			"a number from a put": write && o.Kind == Put && err == nil,
+			"Untold with an End":  write && o.Outcome == Untold && o.End != 0,
+			"never over":          write && o.End == 0,
+		} {
+			if is {
+				has[what] = true
+			}
+		}
+		values[o.Value] = values[o.Value] || write && o.Kind == Put
+	}
+	return has
+}
+
+// invent makes up a history: operations on two keys in some order, each with a time around its place there. In every second history reads, and in
+// some of these writes, are sometimes told what was there earlier, or later. In every second all writes have their place in the log.
 func invent(random *rand.Rand) (ops []Operation) {
+	chance := func(n int) bool { return random.IntN(n) == 0 }
 	keys := []string{"a", "b"}
 	all := []*state{{cells: make([]cell, len(keys))}}
-	stale := random.IntN(2) == 0
-	for i := range 4 + random.IntN(12) {
+	stale, inLog := chance(2), chance(2)
+	wrong := func() bool { return false }
+	if stale {
+		odds := 2 + random.IntN(8)
+		wrong = func() bool { return chance(odds) }
+	}
+	lying, reading := stale && chance(3), chance(3)
+	versions := inLog && chance(2)
+	few, alone := chance(3) || versions, chance(3) // values, key
+	for i := range 4 + random.IntN(14) {
 		now := all[len(all)-1]
 		place := random.IntN(len(keys))
+		if alone {
+			place = 0
+		}
 		o := Operation{Keys: keys[place : place+1], Outcome: Done}
 		cells := []int{place}
-		if random.IntN(3) == 0 {
+		if !alone && chance(3) {
 			o.Keys, cells = keys, []int{0, 1}
 		}
-		switch random.IntN(10) {
-		case 0, 1, 2:
+		x := random.IntN(21)
+		if reading && chance(2) {
+			x = 20
+		}
+		switch {
+		case x < 6:
 			o.Kind, o.Value = Put, "v"+strconv.Itoa(i)
-		case 3:
+			switch {
+			case few || chance(8):
+				o.Value = []string{"v", "", "1"}[random.IntN(3)]
+			case chance(8):
+				o.Value = ""
+			}
+		case x < 8:
 			o.Kind, o.Keys, cells, o.Delta = Increment, keys[:1], []int{0}, 1
-		case 4:
+		case x < 10:
 			o.Kind = Delete
-		case 5:
+		case x < 12:
 			o.Kind, o.Keys, cells = Size, nil, nil
+		case x < 13:
+			o.Kind, o.Keys, cells = Clear, nil, nil
 		default:
 			o.Kind = Get
 		}
-		moment := time.Duration(10 * (i + 1))
+		if (o.Kind == Put || o.Kind == Delete) && len(cells) == 1 && chance(3) {
+			o.If = IfAbsent + Condition(random.IntN(2))
+			if inLog && chance(2) {
+				o.If, o.Version = IfVersion, now.cells[place].version
+				if chance(3) {
+					o.Version = uint64(random.IntN(i + 1))
+				}
+			}
+		}
+		moment := time.Duration(10 * (i + 2))
 		o.Start, o.End = moment-time.Duration(random.IntN(10)), moment+time.Duration(random.IntN(20))
+		if o.reads() && wrong() { // what it is told is of the future
+			early := min(time.Duration(10*random.IntN(5)), o.Start-1) // an end of zero is none
+			o.Start, o.End = o.Start-early, o.End-early
+		}
+		if inLog && !o.reads() {
+			o.Seq = uint64(i + 1)
+		}
 		s := &step{Operation: &o, cells: cells}
 		switch o.Kind {
 		case Get, Size:
-			if stale && random.IntN(2) == 0 {
+			if wrong() {
 				now = all[random.IntN(len(all))]
 			}
 			for _, c := range cells {
 				is := now.cells[c]
-				o.Read = append(o.Read, Value{Found: is.present, Text: is.value})
+				v := Value{Found: is.present, Text: is.value}
+				if versions && !chance(4) {
+					v.Version = is.version
+				}
+				o.Read = append(o.Read, v)
 			}
 			o.Count = now.size()
+			if chance(20) {
+				o.Outcome, o.Count, o.Read = []Outcome{Untold, Refused}[random.IntN(2)], 0, nil
+			}
 		default:
-			late := random.IntN(6) == 0
-			if !late || random.IntN(2) == 0 {
+			executed, untold := !chance(8), chance(5)
+			if executed {
 				now, o.Outcome, o.Count = s.apply(now)
+				if lying && wrong() {
+					_, o.Outcome, o.Count = s.apply(all[random.IntN(len(all))])
+				}
 				all = append(all, now)
 			}
-			if late {
+			switch {
+			case !executed && (inLog || chance(2)):
+				o.Outcome = Refused
+				if chance(2) {
+					o.End = 0
+				}
+			case !executed || untold && !inLog && chance(2):
 				o.Outcome, o.End = Untold, 0
+			case untold:
+				o.Outcome = Untold
+			}
+			if o.Outcome != Done {
+				o.Count = 0
 			}
 		}
 		ops = append(ops, o)
