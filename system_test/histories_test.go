@@ -177,7 +177,7 @@ func (r *trial) users() (stop func() (settle func())) {
 	}
 	stopped := make(chan struct{})
 	var all sync.WaitGroup
-	begin := func(act, end func()) {
+	begin := func(act func() error, end func()) {
 		all.Go(func() {
 			defer end()
 			ticker := time.NewTicker(pace)
@@ -186,7 +186,9 @@ func (r *trial) users() (stop func() (settle func())) {
 				select {
 				case <-ticker.C:
 					if !r.history.full() {
-						act()
+						if err := act(); err != nil {
+							r.t.Error(err)
+						}
 					}
 				case <-stopped:
 					return

@@ -24,6 +24,13 @@ type refusal string
 
 func (r refusal) Error() string { return "the server says " + string(r) }
 
+// nonsense is an answer that is none to the request: no server should ever give it, and it says nothing of what became of that.
+type nonsense string
+
+func (n nonsense) Error() string { return "the server answers nonsense: " + string(n) }
+
+func nonsensical(format string, args ...any) error { return nonsense(fmt.Sprintf(format, args...)) }
+
 // errNoKey is the answer to GET where there is no such key.
 var errNoKey = errors.New("no such key")
 
@@ -44,22 +51,21 @@ func (c *conn) do(timeout time.Duration, words ...string) (string, error) {
 	return c.answer()
 }
 
-// list sends a command that is answered with a list of strings, and returns them.
+// list sends a command that is answered with a list of strings, one for each of its other words, and returns them.
 func (c *conn) list(timeout time.Duration, words ...string) (values []linear.Value, err error) {
 	if err := c.send(timeout, words...); err != nil {
 		return nil, err
 	}
-	line, err := c.r.ReadString('\n')
+	line, err := c.line()
 	if err != nil {
 		return nil, err
 	}
-	line = strings.TrimSuffix(line, "\r\n")
 	if line[0] == '-' {
 		return nil, refusal(line[1:])
 	}
-	n, err := strconv.Atoi(strings.TrimPrefix(line, "*"))
-	if err != nil {
-		return nil, fmt.Errorf("answer %q", line)
+	n, err := strconv.Atoi(line[1:])
+	if line[0] != '*' || err != nil || n != len(words)-1 {
+		return nil, nonsensical("%q to %q", line, words)
 	}
 	for range n {
 		text, err := c.answer()
@@ -89,13 +95,25 @@ func command(b []byte, words ...string) []byte {
 	return b
 }
 
-// answer reads the answer to one command.
-func (c *conn) answer() (string, error) {
-	line, err := c.r.ReadString('\n')
+// line reads a line, which is never empty.
+func (c *conn) line() (string, error) {
+	whole, err := c.r.ReadString('\n')
 	if err != nil {
 		return "", err
 	}
-	line = strings.TrimSuffix(line, "\r\n")
+	line, ok := strings.CutSuffix(whole, "\r\n")
+	if !ok || line == "" {
+		return "", nonsensical("%q", whole)
+	}
+	return line, nil
+}
+
+// answer reads the answer to one command.
+func (c *conn) answer() (string, error) {
+	line, err := c.line()
+	if err != nil {
+		return "", err
+	}
 	switch line[0] {
 	case '+', ':':
 		return line[1:], nil
@@ -103,15 +121,23 @@ func (c *conn) answer() (string, error) {
 		return "", refusal(line[1:])
 	case '$':
 		n, err := strconv.Atoi(line[1:])
-		if err != nil {
-			return "", err
-		}
-		if n < 0 {
+		switch {
+		case line == "$-1":
 			return "", errNoKey
+		case err != nil || n < 0 || n > maxAnswer:
+			return "", nonsensical("%q", line)
 		}
 		data := make([]byte, n+2)
-		_, err = io.ReadFull(c.r, data)
-		return string(data[:n]), err
+		if _, err := io.ReadFull(c.r, data); err != nil {
+			return "", err
+		}
+		if end := string(data[n:]); end != "\r\n" {
+			return "", nonsensical("%q behind %d bytes", end, n)
+		}
+		return string(data[:n]), nil
 	}
-	return "", fmt.Errorf("answer %q", line)
+	return "", nonsensical("%q", line)
 }
+
+// maxAnswer is more than any test writes.
+const maxAnswer = 1 << 30

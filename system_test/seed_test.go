@@ -226,7 +226,10 @@ func (c *seedConn) ask(m seedMessage, timeout time.Duration) (reply seedMessage,
 	if err != nil {
 		return reply, err
 	}
-	return decodeSeed(b[:n])
+	if reply, err = decodeSeed(b[:n]); err != nil {
+		return reply, nonsensical("%x: %v", b[:n], err)
+	}
+	return reply, nil
 }
 
 // insist asks until the reply is one to the request, and not an error.

@@ -63,8 +63,8 @@ func newRESPUser(u user) *respUser {
 	return r
 }
 
-// act does the next command.
-func (u *respUser) act() {
+// act does the next command. An error is an answer that no server may give.
+func (u *respUser) act() error {
 	if u.commands++; u.commands > userCommands {
 		u.client.close()
 	}
@@ -72,9 +72,14 @@ func (u *respUser) act() {
 		u.commands = 1
 	}
 	if !u.connected() {
-		return
+		return nil
 	}
 	o, words := u.invent()
+	return u.record(o, words)
+}
+
+// record does a command, and notes what it is answered.
+func (u *respUser) record(o linear.Operation, words []string) (wrong error) {
 	o.Start = u.history.now()
 	var err error
 	if words[0] == "MGET" {
@@ -82,18 +87,23 @@ func (u *respUser) act() {
 	} else {
 		var answer string
 		answer, err = u.do(words...)
-		err = u.told(&o, answer, err)
+		err = told(&o, answer, err)
 	}
 	o.End = u.history.now()
 	// docs/guarantees.md: what an error says about a write. A read that fails tells nothing.
 	r, refused := errors.AsType[refusal](err)
+	_, silly := errors.AsType[nonsense](err)
 	code, _, _ := strings.Cut(string(r), " ")
 	switch {
 	case err == nil:
 		if o.Outcome == linear.Untold {
 			o.Outcome = linear.Done
 		}
-	case !refused, code == "UNCERTAIN":
+	case !refused, code == "UNCERTAIN": // where it is nonsense, too, nobody knows
+		if silly {
+			wrong = fmt.Errorf("%q: %w", words, err)
+			u.close() // what comes next would be no better
+		}
 		o.End = 0
 		if o.Kind != linear.Get && o.Kind != linear.Size {
 			u.history.doubts.Add(1)
@@ -101,15 +111,16 @@ func (u *respUser) act() {
 	case code == "TRYAGAIN", code == "LOADING":
 		o.Outcome = linear.Refused
 	default:
-		u.t.Errorf("%q is answered with %v", words, err)
+		wrong = fmt.Errorf("%q is answered with %w", words, err)
 	}
 	if err == nil || o.Kind != linear.Get && o.Kind != linear.Size {
 		u.history.add(o)
 	}
+	return wrong
 }
 
 // told takes the answer to anything but MGET.
-func (u *respUser) told(o *linear.Operation, answer string, err error) error {
+func told(o *linear.Operation, answer string, err error) error {
 	missing := errors.Is(err, errNoKey)
 	if err != nil && !missing {
 		return err
@@ -122,11 +133,12 @@ func (u *respUser) told(o *linear.Operation, answer string, err error) error {
 		case missing && o.If != linear.Always:
 			o.Outcome = linear.Failed
 		case answer != "OK":
-			return fmt.Errorf("answer %q", answer)
+			return nonsensical("%q", answer)
 		}
 	default:
-		o.Count, err = strconv.ParseInt(answer, 10, 64)
-		return err
+		if o.Count, err = strconv.ParseInt(answer, 10, 64); err != nil {
+			return nonsensical("%q is no number", answer)
+		}
 	}
 	return nil
 }
@@ -212,8 +224,9 @@ func (u *seedUser) close() {
 	}
 }
 
-// ask sends a request to some server. sent tells that it may have arrived; a reply of opcode zero is none.
-func (u *seedUser) ask(m seedMessage) (reply seedMessage, sent bool) {
+// ask sends a request to some server. sent tells that it may have arrived; a reply of opcode zero is none. An error is a reply that no server
+// may give.
+func (u *seedUser) ask(m seedMessage) (reply seedMessage, sent bool, wrong error) {
 	if u.commands++; u.commands > userCommands {
 		u.close()
 	}
@@ -221,25 +234,47 @@ func (u *seedUser) ask(m seedMessage) (reply seedMessage, sent bool) {
 		u.commands = 1
 		servers := u.servers()
 		if len(servers) == 0 {
-			return reply, false
+			return reply, false, nil
 		}
 		u.place++
 		var err error
 		if u.conn, err = to(nil, servers[u.place%len(servers)]); err != nil {
 			u.conn = nil
-			return reply, false
+			return reply, false, nil
 		}
 	}
 	reply, err := u.conn.ask(m, userTimeout)
-	if err != nil || reply.opcode == 0 {
-		u.close()
-		return seedMessage{}, true
+	if err == nil {
+		wrong = m.answered(reply)
+	} else if _, silly := errors.AsType[nonsense](err); silly {
+		wrong = fmt.Errorf("%v: %w", m, err)
 	}
-	return reply, true
+	if err != nil || wrong != nil {
+		u.close()
+		return seedMessage{}, true, wrong
+	}
+	return reply, true, nil
 }
 
-// act does the next request.
-func (u *seedUser) act() {
+// answered tells what is wrong with a reply to the request, which may be an error.
+func (m seedMessage) answered(reply seedMessage) error {
+	right := reply.opcode == m.opcode+1
+	switch m.opcode {
+	case seedPut, seedDel:
+		right = right && reply.result > 0
+	case seedVerify:
+		right = right && reply.result >= -1 && reply.result <= 1
+	case seedSize:
+		right = right && reply.result >= 0
+	}
+	if !right && reply.opcode != seedError {
+		return nonsensical("%v to %v", reply, m)
+	}
+	return nil
+}
+
+// act does the next request. An error is a reply that no server may give.
+func (u *seedUser) act() (wrong error) {
 	o := linear.Operation{Keys: u.some(valueKeys, 1), Start: u.history.now()}
 	x := u.random.IntN(100)
 	if x < 50 && u.history.doubtful() {
@@ -248,51 +283,55 @@ func (u *seedUser) act() {
 	switch {
 	case x < 40:
 		o.Kind, o.Value = linear.Put, u.value()
-		u.write(o, seedMessage{opcode: seedPut, kind: seedTypeEntry, key: o.Keys[0], data: []byte(o.Value)})
+		return u.write(o, seedMessage{opcode: seedPut, kind: seedTypeEntry, key: o.Keys[0], data: []byte(o.Value)})
 	case x < 50:
 		o.Kind = linear.Delete
-		u.write(o, seedMessage{opcode: seedDel, kind: seedTypeKey, key: o.Keys[0]})
+		return u.write(o, seedMessage{opcode: seedDel, kind: seedTypeKey, key: o.Keys[0]})
 	case x < 70 || x < 95 && len(u.unproven) == 0:
 		// That there is no such key cannot be told from a failure.
-		reply, _ := u.ask(seedMessage{opcode: seedGet, kind: seedTypeKey, key: o.Keys[0]})
+		var reply seedMessage
+		reply, _, wrong = u.ask(seedMessage{opcode: seedGet, kind: seedTypeKey, key: o.Keys[0]})
 		if reply.opcode == seedGet+1 && len(reply.data) > 0 {
 			o.Kind, o.Outcome, o.Read, o.End = linear.Get, linear.Done, []linear.Value{{Found: true, Text: string(reply.data)}}, u.history.now()
 			u.history.add(o)
 		}
 	case x < 95:
-		u.verify(u.random.IntN(len(u.unproven)))
+		_, wrong = u.verify(u.random.IntN(len(u.unproven)))
 	default:
-		reply, _ := u.ask(seedMessage{opcode: seedSize, kind: seedTypeNone})
+		var reply seedMessage
+		reply, _, wrong = u.ask(seedMessage{opcode: seedSize, kind: seedTypeNone})
 		if reply.opcode == seedSize+1 {
 			o.Kind, o.Keys, o.Outcome, o.Count, o.End = linear.Size, nil, linear.Done, reply.result, u.history.now()
 			u.history.add(o)
 		}
 	}
+	return wrong
 }
 
 // write asks for a write. With a number it is known what it was called, and not yet what became of it; without, nothing is known.
-func (u *seedUser) write(o linear.Operation, m seedMessage) {
-	reply, sent := u.ask(m)
+func (u *seedUser) write(o linear.Operation, m seedMessage) error {
+	reply, sent, wrong := u.ask(m)
 	switch {
-	case reply.opcode == m.opcode+1 && reply.result > 0:
+	case reply.opcode == m.opcode+1:
 		u.history.doubts.Add(1)
 		o.Seq = uint64(reply.result) // of so few writes the number that is shown is that of the log
 		u.unproven = append(u.unproven, &numbered{o, reply.result})
 		if u.random.IntN(4) > 0 {
-			u.verify(len(u.unproven) - 1)
+			_, wrong = u.verify(len(u.unproven) - 1)
 		}
 	case sent:
 		u.history.doubts.Add(1)
 		u.history.add(o)
 	}
+	return wrong
 }
 
 // verify asks what became of a write, and tells whether that is known now.
-func (u *seedUser) verify(i int) bool {
+func (u *seedUser) verify(i int) (known bool, wrong error) {
 	o := u.unproven[i]
-	reply, _ := u.ask(seedMessage{opcode: seedVerify, kind: seedTypeResult, result: o.number})
+	reply, _, wrong := u.ask(seedMessage{opcode: seedVerify, kind: seedTypeResult, result: o.number})
 	if reply.opcode != seedVerify+1 || reply.result == 0 {
-		return false
+		return false, wrong
 	}
 	if reply.result > 0 {
 		o.End = u.history.now() // with what result was not told: a del may have found nothing
@@ -302,13 +341,19 @@ func (u *seedUser) verify(i int) bool {
 	u.history.doubts.Add(-1)
 	u.history.add(o.Operation)
 	u.unproven = append(u.unproven[:i], u.unproven[i+1:]...)
-	return true
+	return true, nil
 }
 
 // settle asks until the fate of every write is known that was given a number.
 func (u *seedUser) settle() {
 	u.t.Helper()
 	for len(u.unproven) > 0 {
-		waitFor(u.t, fmt.Sprintf("the fate of %d (%v)", u.unproven[0].number, u.unproven[0].Operation), func() bool { return u.verify(0) })
+		waitFor(u.t, fmt.Sprintf("the fate of %d (%v)", u.unproven[0].number, u.unproven[0].Operation), func() bool {
+			known, wrong := u.verify(0)
+			if wrong != nil {
+				u.t.Fatal(wrong)
+			}
+			return known
+		})
 	}
 }
