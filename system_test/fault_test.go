@@ -76,15 +76,10 @@ var faults = []fault{
 	{"slow a link", rough, 0, func(r *trial) func() { return r.between(true, trouble{rate: 20_000}) }},
 	{"have a link trickle", rough, 0, func(r *trial) func() { return r.between(true, trouble{piece: 1, rate: 40_000}) }},
 	{"change bytes on a link", rough, 0, func(r *trial) func() {
-		before := r.spoiled()
 		heal := r.between(r.random.IntN(2) == 0, trouble{spoil: 300 + r.random.IntN(1500)})
 		return func() {
 			heal()
-			if r.spoiled() > before+2 { // one or two may have been in what a frame says of its length
-				waitFor(r.t, "a server to notice that bytes were changed", func() bool {
-					return slices.ContainsFunc(r.living(), func(s *server) bool { return strings.Contains(s.log(), "frame does not check") })
-				})
-			}
+			r.atLast = append(r.atLast, func() { waitFor(r.t, "a server to notice that bytes were changed", r.noticed) })
 		}
 	}},
 	{"break all connections of a server, again and again", rough, light, func(r *trial) func() {
@@ -222,6 +217,19 @@ func (r *trial) spoiled() (n int64) {
 		n += p.in.spoiled.Load()
 	}
 	return n
+}
+
+// noticed tells whether any server, dead or not, has noticed that bytes were changed, or none needs to: few were, or those who were sent them are dead.
+func (r *trial) noticed() bool {
+	needs := false
+	for s, p := range r.places {
+		if strings.Contains(s.log(), "frame does not check") {
+			return true
+		}
+		// One or two may have been in what a frame says of its length.
+		needs = needs || p.in.spoiled.Load() > 2 && s.running()
+	}
+	return !needs
 }
 
 // cutOff makes trouble between a member and ZooKeeper, for what the member asks and for what it is answered.

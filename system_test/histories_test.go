@@ -47,6 +47,7 @@ type trial struct {
 	history *history
 	missing int          // servers that are to be started again
 	flooded atomic.Int64 // connections made by floods
+	atLast  []func()     // what faults wait for when all of them have ended: a server may be suspended until then
 }
 
 // TestHistories has clients use chains in which something goes wrong, and judges all they were told: whether one order of everything explains it. At
@@ -107,6 +108,9 @@ func (r *trial) live(planned []*fault, y *tally) {
 	pass(t, hold)
 	for _, end := range ends {
 		end()
+	}
+	for _, wait := range r.atLast {
+		wait()
 	}
 	t.Logf("%v: healed", r.history.now().Round(time.Millisecond))
 	for range r.missing {

@@ -159,6 +159,16 @@ func (s *server) kill() {
 	<-s.ended
 }
 
+// running tells whether the process has not ended.
+func (s *server) running() bool {
+	select {
+	case <-s.ended:
+		return false
+	default:
+		return true
+	}
+}
+
 // exit waits until the process has ended by itself, and returns its exit code.
 func (s *server) exit() int {
 	s.t.Helper()
