@@ -1,9 +1,14 @@
 package system_test
 
 import (
+	"context"
+	"errors"
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
 )
 
 // floodConnections is how many connections a flood has with each server at any time.
@@ -24,49 +29,77 @@ var floods = [][]byte{
 	[]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
 }
 
+// floodPause is how long a flood waits for a server to which there is no way: it may have been killed.
+const floodPause = 50 * time.Millisecond
+
 // flood has many connections made to servers, which say half of something or nonsense, and are closed again when the server has not done so.
 func (r *trial) flood(servers []*server) (end func()) {
 	var all sync.WaitGroup
-	stop := make(chan struct{})
+	ctx, stop := context.WithCancel(context.Background())
 	for i, s := range servers {
 		random := rand.New(rand.NewPCG(r.seed, uint64(100+i)))
-		all.Go(func() {
-			open := make([]net.Conn, floodConnections)
-			for i := 0; ; i = (i + 1) % len(open) {
-				select {
-				case <-stop:
-					for _, c := range open {
-						if c != nil {
-							_ = c.Close()
-						}
-					}
-					return
-				default:
-				}
-				if open[i] != nil {
-					_ = open[i].Close()
-				}
-				var err error
-				if open[i], err = net.Dial("tcp", s.listens); err != nil {
-					open[i] = nil // it may have been killed
-					continue
-				}
-				r.flooded.Add(1)
-				text := floods[random.IntN(len(floods)+1)%len(floods)]
-				if random.IntN(len(floods)) == 0 {
-					text = make([]byte, 1+random.IntN(200))
-					for i := range text {
-						text[i] = byte(random.Uint32())
-					}
-				}
-				_, _ = open[i].Write(text) // the server may have closed it
-			}
-		})
+		dial := func() (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "tcp", s.listens) // a server that is suspended may take none
+		}
+		all.Go(func() { pour(ctx, dial, random, &r.flooded) })
 	}
 	end = sync.OnceFunc(func() {
-		close(stop)
+		stop()
 		all.Wait()
 	})
 	r.t.Cleanup(end)
 	return end
+}
+
+// pour floods one server until ctx ends, and counts the connections.
+func pour(ctx context.Context, dial func() (net.Conn, error), random *rand.Rand, made *atomic.Int64) {
+	open := make([]net.Conn, floodConnections)
+	defer func() {
+		for _, c := range open {
+			if c != nil {
+				_ = c.Close()
+			}
+		}
+	}()
+	pause := time.NewTicker(floodPause)
+	defer pause.Stop()
+	for i := 0; ctx.Err() == nil; i = (i + 1) % len(open) {
+		if open[i] != nil {
+			_ = open[i].Close()
+		}
+		var err error
+		if open[i], err = dial(); err != nil {
+			open[i] = nil
+			select {
+			case <-pause.C:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		made.Add(1)
+		text := floods[random.IntN(len(floods)+1)%len(floods)]
+		if random.IntN(len(floods)) == 0 {
+			text = make([]byte, 1+random.IntN(200))
+			for i := range text {
+				text[i] = byte(random.Uint32())
+			}
+		}
+		_, _ = open[i].Write(text) // the server may have closed it
+	}
+}
+
+// TestFloodPauses has a flood not spin where there is no server.
+func TestFloodPauses(t *testing.T) {
+	ctx, stop := context.WithTimeout(t.Context(), 10*floodPause)
+	defer stop()
+	var tried, made atomic.Int64
+	dial := func() (net.Conn, error) {
+		tried.Add(1)
+		return nil, errors.New("nobody is there")
+	}
+	pour(ctx, dial, rand.New(rand.NewPCG(0, 0)), &made)
+	if n := tried.Load(); n < 1 || n > 15 || made.Load() > 0 {
+		t.Errorf("tried %d times, %d connections", n, made.Load())
+	}
 }
