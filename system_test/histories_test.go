@@ -37,6 +37,19 @@ func (y *tally) String() string {
 	return b.String()
 }
 
+// lacks tells what is missing in so many runs that it should not be; empty for nothing.
+func (y *tally) lacks() string {
+	y.Lock()
+	defer y.Unlock()
+	if y.runs >= enoughRuns && y.whole == 0 {
+		return fmt.Sprintf("none of %d runs was short enough to be checked as a whole", y.runs)
+	}
+	return ""
+}
+
+// enoughRuns are so many that some are short.
+const enoughRuns = 20
+
 // trial is one run: a chain, clients who are recorded, and what goes wrong.
 type trial struct {
 	*network
@@ -59,7 +72,12 @@ func TestHistories(t *testing.T) {
 	}
 	t.Logf("runs %d to %d: repeat one with -history-seed N -runs 1", seed, seed+uint64(*runsFlag)-1)
 	y := &tally{faults: map[string]int{}}
-	t.Cleanup(func() { t.Log(y) })
+	t.Cleanup(func() {
+		t.Log(y)
+		if what := y.lacks(); what != "" {
+			t.Error(what)
+		}
+	})
 	shared := needs.AnyZooKeeper(t)
 	for i := range uint64(*runsFlag) {
 		t.Run(fmt.Sprint(seed+i), func(t *testing.T) {
@@ -138,6 +156,8 @@ func (r *trial) live(planned []*fault, y *tally) {
 	y.untold += untold
 	if ops <= linear.MaxWhole {
 		y.whole++
+	} else if r.history.most > 0 {
+		t.Errorf("%d operations: too many to be checked as a whole, as a short run is to be", ops)
 	}
 	for _, f := range planned {
 		y.faults[f.name]++
@@ -175,7 +195,7 @@ func (r *trial) begin(t *testing.T, planned []*fault, shared string) {
 func (r *trial) users() (stop func() (settle func())) {
 	users, pace := longUsers, longPace
 	r.history.mostDoubts = longDoubts
-	if r.random.IntN(3) == 0 {
+	if r.seed%3 == 0 { // the number of faults is no multiple of three, so each has short runs
 		users, pace = shortUsers, shortPace
 		r.history.most, r.history.mostDoubts = shortMost, shortDoubts
 	}

@@ -22,6 +22,7 @@ type history struct {
 
 	mu   sync.Mutex
 	ops  []linear.Operation
+	open int // writes that have a number, and are not in ops yet
 	most int // operations that clients may do; zero for any number
 
 	// doubts are writes whose fate is not known, and mostDoubts how many of them there may be before clients do nothing but read. What may have happened at any
@@ -41,11 +42,18 @@ func (h *history) add(o linear.Operation) {
 	h.ops = append(h.ops, o)
 }
 
-// full tells whether there are as many operations as there may be.
+// opened says that a write was given a number, or, of -1, that its fate is known and it was added.
+func (h *history) opened(n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.open += n
+}
+
+// full tells whether there are as many operations as there may be, with those that are to come.
 func (h *history) full() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.most > 0 && len(h.ops) >= h.most
+	return h.most > 0 && len(h.ops)+h.open >= h.most
 }
 
 // doubtful tells whether there are as many doubts as there may be.

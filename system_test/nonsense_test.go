@@ -136,3 +136,29 @@ func TestSeedNonsense(t *testing.T) {
 		u.close()
 	}
 }
+
+// TestFull has writes count whose fate is not known yet.
+func TestFull(t *testing.T) {
+	answer := seedMessage{opcode: seedPut + 1, kind: seedTypeResult, result: 7}.encode()
+	u := &seedUser{user: userOf(t, string(answer))}
+	defer u.close()
+	u.history.most = 1
+	o := linear.Operation{Kind: linear.Put, Keys: []string{"k"}, Value: "v"}
+	_ = u.write(o, seedMessage{opcode: seedPut, kind: seedTypeEntry, key: "k", data: []byte("v")}) // verify may get nonsense
+	if len(u.unproven) != 1 || !u.history.full() {
+		t.Errorf("%d unproven, full: %v", len(u.unproven), u.history.full())
+	}
+}
+
+// TestLacks has runs of which none is short be a failure, if they are many.
+func TestLacks(t *testing.T) {
+	for _, c := range []struct {
+		runs, whole int
+		want        bool
+	}{{1, 0, false}, {19, 0, false}, {20, 0, true}, {20, 1, false}} {
+		y := &tally{runs: c.runs, whole: c.whole}
+		if got := y.lacks(); (got != "") != c.want {
+			t.Errorf("%d runs, %d short: %q", c.runs, c.whole, got)
+		}
+	}
+}

@@ -316,6 +316,7 @@ func (u *seedUser) write(o linear.Operation, m seedMessage) error {
 		u.history.doubts.Add(1)
 		o.Seq = uint64(reply.result) // of so few writes the number that is shown is that of the log
 		u.unproven = append(u.unproven, &numbered{o, reply.result})
+		u.history.opened(1)
 		if u.random.IntN(4) > 0 {
 			_, wrong = u.verify(len(u.unproven) - 1)
 		}
@@ -340,6 +341,7 @@ func (u *seedUser) verify(i int) (known bool, wrong error) {
 	}
 	u.history.doubts.Add(-1)
 	u.history.add(o.Operation)
+	u.history.opened(-1)
 	u.unproven = append(u.unproven[:i], u.unproven[i+1:]...)
 	return true, nil
 }
