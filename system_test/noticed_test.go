@@ -1,6 +1,9 @@
 package system_test
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // TestNoticed has a server that is dead by now have noticed that bytes were changed.
 func TestNoticed(t *testing.T) {
@@ -30,5 +33,15 @@ func TestNoticed(t *testing.T) {
 		if got := r.noticed(); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}
+	}
+}
+
+// TestGarbageApart has a flood, of which a server logs only some, never hide that it noticed changed bytes.
+func TestGarbageApart(t *testing.T) {
+	of := func(name string) *fault {
+		return &faults[slices.IndexFunc(faults, func(f fault) bool { return f.name == name })]
+	}
+	if bytes, flood := of("change bytes on a link"), of("flood two servers with connections"); bytes.goes(flood) || flood.goes(bytes) {
+		t.Error("they go together")
 	}
 }
