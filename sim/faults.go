@@ -382,6 +382,7 @@ func (f *faults) heal() {
 	}
 	w.Coord.Rare, w.Delay.Rare, w.Disk.Rare = 0, 0, 0
 	w.Patience = max(w.Patience, 20*w.Timeout) // else several slow reads in a row might never end
+	w.giveUp = 4 * w.Patience
 	if w.story.on {
 		w.tell("everything is healed")
 	}

@@ -176,7 +176,7 @@ func (p *process) register(c *call) uint64 {
 	c.id = p.nextCall
 	id := c.id
 	p.calls[id] = c
-	p.later(4*p.w.Patience, func() {
+	p.later(p.w.giveUp, func() {
 		if p.calls[id] == c && !c.done {
 			p.push(chain.Cancel{ID: id})
 		}

@@ -22,7 +22,8 @@ type world struct {
 	check    checker
 	faults   faults
 	healedAt time.Duration
-	healed   bool // nothing goes wrong any more; the cluster must come to rest
+	healed   bool          // nothing goes wrong any more; the cluster must come to rest
+	giveUp   time.Duration // how long a request may wait at a server
 	failure  error
 	stuck    bool // the failure is that it does not come to rest
 	stats    Stats
@@ -37,6 +38,7 @@ type event struct {
 
 func newWorld(o Options, lines int) *world {
 	w := &world{Options: o, dice: newDice(o.Seed)}
+	w.giveUp = 4 * o.Patience
 	w.story.on, w.story.keep = lines > 0, lines
 	w.net.w = w
 	w.coord = newCoordinator(w)
