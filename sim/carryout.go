@@ -72,6 +72,7 @@ func (p *process) apply(todo []chain.Apply) {
 		if p.w.check.commits(p, e); p.w.failure != nil {
 			return
 		}
+		p.glance()
 		res := p.table.Apply(e)
 		p.w.check.applied(p, e, res)
 		if res.Code == table.CodeForgotten && todo[i].ID != 0 {

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/chaintable/chaintable/chain"
@@ -290,6 +291,20 @@ func (p *process) wake() {
 			x.call.finish(outcome{kind: gotUnsent})
 		default:
 			p.waits = append(p.waits, x)
+		}
+	}
+}
+
+// glance lets readers, which are goroutines of their own, run in the middle of a turn, where the gate lets them.
+func (p *process) glance() {
+	if len(p.waits) == 0 || !p.w.chance(0.5) {
+		return
+	}
+	applied := p.gate.Applied()
+	for _, x := range slices.Clone(p.waits) {
+		if x.seq <= applied {
+			p.waits = slices.DeleteFunc(p.waits, func(y wait) bool { return y.call == x.call })
+			x.run()
 		}
 	}
 }
