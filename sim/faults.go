@@ -332,6 +332,25 @@ func (f *faults) meddle(p *process, v chain.View, arrives time.Duration) time.Du
 	return arrives
 }
 
+// snap breaks connections between neighbours of a view that has been asked for, at any moment until it is in force: most often that to
+// the tail, who may have been the learner until then. What was acknowledged before is all that counts.
+func (f *faults) snap(v chain.View, until time.Duration) {
+	w := f.w
+	i := len(v.Members) - 1
+	if w.chance(0.3) {
+		i = w.IntN(len(v.Members))
+	}
+	p := w.check.processes[v.Members[i].MemberID]
+	for n := 1 + w.IntN(2); n > 0 && p != nil; n-- {
+		w.after(time.Duration(w.Float64()*float64(until)), func() {
+			if !w.healed && !p.dead {
+				w.stats.Faults[Snap]++
+				w.net.breakTo(p)
+			}
+		})
+	}
+}
+
 // suspend stops a machine: its process, and everything to and from it.
 func (f *faults) suspend(p *process, lasts time.Duration) {
 	p.pause(lasts)

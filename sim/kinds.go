@@ -41,6 +41,7 @@ const (
 	StaleSync    // it shows what is old, although asked for the newest
 	LostWatch    // it does not tell of a change
 	LateMessages // what was in flight on a connection that broke arrives, some of it
+	Snap         // connections break right before a change of the view that has been asked for
 	SlowReader   // a reader is starved between reading a value and checking the lease
 	TornSync     // a crash leaves some of what was not synced
 	NoRestore    // a snapshot cannot be put in place
@@ -84,6 +85,7 @@ var kinds = [numFaults]struct {
 	StaleSync:    {"stale-sync", 0},
 	LostWatch:    {"lost-watch", 0},
 	LateMessages: {"late-messages", 0},
+	Snap:         {"snap", 0},
 	SlowReader:   {"slow-reader", 0},
 	TornSync:     {"torn-sync", 0},
 	NoRestore:    {"no-restore", 0},

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/chaintable/chaintable/chain"
@@ -277,6 +278,15 @@ func (n *network) breakOf(s *server) {
 	}
 	if len(conns) > 0 {
 		n.breakConn(conns[n.w.IntN(len(conns))], n.w.between(n.w.Delay))
+	}
+}
+
+// breakTo breaks all connections to a process.
+func (n *network) breakTo(p *process) {
+	for _, c := range slices.Clone(n.conns) {
+		if c.to == p {
+			n.breakConn(c, n.w.between(n.w.Delay))
+		}
 	}
 }
 

@@ -41,6 +41,7 @@ type Options struct {
 	Stall      time.Duration // a connection that is blocked for longer breaks
 	Linger     float64       // of breaks: what was in flight arrives late, some of it
 	LingerFor  time.Duration // how late, on average
+	Snap       float64       // of changes of the view: connections of those that it names break right before it
 	ClientWait Range         // of messages between clients and servers
 	Patience   time.Duration // of clients, before they try elsewhere
 	Think      time.Duration // between two operations of a client, on average
@@ -125,6 +126,7 @@ func Draw(seed uint64) Options {
 	if chance(0.3) {
 		o.Linger, o.LingerFor = rng.Float64(), pick(t/10, t/2, 3*t)
 	}
+	o.Snap = []float64{0, 0, 0, 0.7}[rng.IntN(4)]
 	o.Async = []float64{0.2, 0.2, 0.9}[rng.IntN(3)]
 	if chance(0.2) {
 		o.Big, o.BigBytes = 0.3, 5000
