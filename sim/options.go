@@ -199,6 +199,9 @@ func Draw(seed uint64) Options {
 	if chance(0.1) { // busy, on slow links: what is committed here and applied there differs most
 		o.NoLeases = []float64{0, 1}[rng.IntN(2)]
 		o.Clients, o.Ops, o.Think, o.Delay.Max, o.Length = 5, 4, t/100, t/20, 5*t
+		if chance(0.5) { // and much of it on its way twice
+			o.Async, o.Means[Break] = 0.9, o.Length/40
+		}
 	}
 	return o
 }
