@@ -185,6 +185,11 @@ func (c *checker) held(v chain.View, last chain.Position, why string) {
 
 // holds tells whether the synced log has the position.
 func (d *disk) holds(p chain.Position) bool {
+	for _, x := range d.queue {
+		if x.truncate != nil && x.truncate.Seq < p.Seq || x.install != nil && x.install.base.Seq < p.Seq {
+			return false // a crash may leave the log as it is behind this write, and before the next
+		}
+	}
 	if p == d.image.base {
 		return true
 	}
