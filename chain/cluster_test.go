@@ -65,6 +65,7 @@ type disk struct {
 	table  []byte // at base
 	log    []Entry
 	synced int // entries of log that are safe
+	cuts   uint64
 }
 
 func newCluster(t testing.TB) *cluster {
@@ -190,6 +191,7 @@ func (s *server) carryOut(out *Ready) {
 		d.synced = min(d.synced, len(d.log))
 	}
 	s.disk.log = append(s.disk.log, out.Append...)
+	s.disk.cuts = out.Cuts
 	if s.durable && !s.c.holdDisks {
 		s.sync()
 	}
@@ -229,7 +231,7 @@ func (s *server) sync() {
 	d := &s.disk
 	if d.synced < len(d.log) {
 		d.synced = len(d.log)
-		s.inbox = append(s.inbox, Persisted{d.log[len(d.log)-1].Position()})
+		s.inbox = append(s.inbox, Persisted{d.log[len(d.log)-1].Position(), d.cuts})
 	}
 }
 

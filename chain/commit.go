@@ -30,10 +30,11 @@ func (r *Replica) push(e Entry) {
 	}
 }
 
-// persisted notes that the log up to p is on disk.
-func (r *Replica) persisted(p Position) {
-	if p.Seq > r.durable && r.log.holds(p) {
-		r.durable = p.Seq
+// persisted notes that the log up to a position is on disk. Of a log that was cut since, or replaced, it says nothing: the same entries may have
+// come again, and be lost from the disk with the cut that is still to come there.
+func (r *Replica) persisted(in Persisted) {
+	if in.Cuts == r.cuts && in.Seq > r.durable && r.log.holds(in.Position) {
+		r.durable = in.Seq
 	}
 }
 

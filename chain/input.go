@@ -35,8 +35,12 @@ type ReadBarrier struct{ ID uint64 }
 // AnswerUncertain, unless it has been answered already.
 type Cancel struct{ ID uint64 }
 
-// Persisted says that the log is durable up to Position. Only where Config.Self is durable.
-type Persisted struct{ Position }
+// Persisted says that the log is durable up to Position. Only where Config.Self is durable. It counts only with the newest Cuts: the log on
+// disk may still have, and be about to lose, what stands in the present log again.
+type Persisted struct {
+	Position
+	Cuts uint64 // of the last Ready all of whose Truncate and Append are durable, or were when this was sent
+}
 
 // Applied says that the table holds every entry up to Through, the last of Ready.Apply.
 type Applied struct {

@@ -35,6 +35,7 @@ func (r *Replica) forget(from MemberID) {
 	end := r.log.last()
 	r.durable = min(r.durable, end.Seq)
 	r.out.Truncate = &end
+	r.cuts++
 	kept := r.out.Append[:0]
 	for _, e := range r.out.Append {
 		if e.Seq <= end.Seq {
@@ -83,6 +84,7 @@ func (r *Replica) restored(in Restored) {
 		return
 	}
 	r.log = s.log
+	r.cuts++
 	r.snapshotTaken()
 	r.applying, r.applied, r.bytes = s.base.Seq, s.base.Seq, in.Bytes
 	r.committed = s.base.Seq

@@ -11,6 +11,8 @@ type Ready struct {
 	Truncate *Position
 	// Append is to be made durable, in order, and told with Persisted. Where Config.Self is not durable it may be ignored.
 	Append []Entry
+	// Cuts is how often the log has been cut by Truncate, or replaced by a Restored snapshot, with this Ready. Persisted tells it again.
+	Cuts uint64
 
 	// Apply is committed and goes to the table, in order. Then comes Applied.
 	Apply []Apply

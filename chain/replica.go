@@ -36,6 +36,7 @@ type Replica struct {
 	applying  Seq // handed out in Ready.Apply
 	applied   Seq
 	durable   Seq      // our own log is durable up to here
+	cuts      uint64   // how often the log was cut, or replaced
 	bytes     int64    // size of the table
 	hashes    []uint64 // room for those of one command's keys
 
@@ -119,7 +120,7 @@ func (r *Replica) Step(now Time, in Input) {
 	case Cancel:
 		r.cancel(in.ID)
 	case Persisted:
-		r.persisted(in.Position)
+		r.persisted(in)
 	case Applied:
 		r.tableApplied(in)
 	case Chunk:
@@ -161,6 +162,7 @@ func (r *Replica) Ready() Ready {
 	r.publishLease()
 	r.compact()
 	out := r.out
+	out.Cuts = r.cuts
 	r.out = Ready{}
 	return out
 }

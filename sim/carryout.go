@@ -12,12 +12,12 @@ func (p *process) carryOut(r *chain.Ready) {
 	w := p.w
 	if r.Truncate != nil {
 		if d := p.srv.disk; d != nil {
-			d.write(p, diskWrite{truncate: r.Truncate})
+			d.write(p, diskWrite{truncate: r.Truncate, cuts: r.Cuts})
 		}
 	}
 	if len(r.Append) > 0 {
 		if d := p.srv.disk; d != nil {
-			d.write(p, diskWrite{entries: r.Append})
+			d.write(p, diskWrite{entries: r.Append, cuts: r.Cuts})
 		}
 	}
 	if len(r.Apply) > 0 {
@@ -25,7 +25,7 @@ func (p *process) carryOut(r *chain.Ready) {
 	}
 	p.transfer(r)
 	for _, s := range r.Restore {
-		p.restore(s)
+		p.restore(s, r.Cuts)
 	}
 	for _, env := range r.Send {
 		w.story.mix(1, uint64(p.serial), uint64(env.Epoch))
@@ -124,7 +124,7 @@ var errNoRestore = errors.New("no room for the snapshot")
 
 // restore takes a chunk of a table that is to replace this one. When the last has come the new table is built, made durable,
 // and put in place right before the replica is told.
-func (p *process) restore(s chain.Snapshot) {
+func (p *process) restore(s chain.Snapshot, cuts uint64) {
 	if s.Index == 0 {
 		p.restorer = &restoring{id: s.Transfer, base: s.Base, to: table.NewRestorer(p.w.tableConfig())}
 	}
@@ -162,7 +162,7 @@ func (p *process) restore(s chain.Snapshot) {
 		}})
 	}
 	if d := p.srv.disk; d != nil {
-		d.write(p, diskWrite{install: &image{base: r.base, chunks: r.chunks}, then: swap})
+		d.write(p, diskWrite{install: &image{base: r.base, chunks: r.chunks}, cuts: cuts, then: swap})
 		return
 	}
 	p.later(p.turnTime(), swap)

@@ -35,6 +35,7 @@ type diskWrite struct {
 	entries  []chain.Entry
 	install  *image
 	applied  chain.Seq
+	cuts     uint64 // of the Ready that wanted it
 	then     func()
 }
 
@@ -58,7 +59,7 @@ func (d *disk) sync(p *process) {
 		for _, x := range done {
 			d.apply(x)
 		}
-		p.push(chain.Persisted{Position: d.last()})
+		p.push(chain.Persisted{Position: d.last(), Cuts: done[n-1].cuts})
 		for _, x := range done {
 			if x.then != nil {
 				x.then()
