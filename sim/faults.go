@@ -452,6 +452,9 @@ func (f *faults) chooseCore() {
 // empty one.)
 func (f *faults) rescue() {
 	w := f.w
+	if !w.coord.now().exists && len(w.up()) == 0 {
+		w.servers[0].start() // all have left before there was a chain
+	}
 	v := w.coord.now().view
 	durable := false
 	for _, m := range v.Members {
