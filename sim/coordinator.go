@@ -148,7 +148,6 @@ func (c *coordinator) ask(p *process, a chain.Ask) {
 			if w.chance(w.Snap) {
 				w.faults.snap(a.View, out)
 			}
-			lost = lost || w.chance(w.ChangeLost)
 		}
 	}
 	if change, ok := a.(chain.AskChange); ok && !w.healed && w.chance(w.Meddle) {
@@ -162,13 +161,9 @@ func (c *coordinator) ask(p *process, a chain.Ask) {
 			return
 		}
 		c.sent = now
-		seen := sess.seen
 		in := c.execute(p, sess, sent, a)
 		if lost {
 			w.stats.Faults[LostAnswer]++
-			if sess.seen = seen; w.chance(0.5) { // it may go on with a server of the ensemble that has not seen this yet
-				sess.frozen = max(sess.frozen, w.now+w.soon(w.Timeout))
-			}
 			return
 		}
 		w.after(back, func() {
