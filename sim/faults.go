@@ -424,12 +424,13 @@ func (f *faults) heal() {
 }
 
 // chooseCore kills all servers for good but some, among whom one is that has everything: a living member of the newest view, or
-// one that is down and whose disk holds the chain. (One that has just started again may be about to leave the chain to the others.)
+// one that is down and whose disk holds the chain. (One that has just started again may be about to leave the chain to the others, and one
+// without a registration is being evicted.)
 func (f *faults) chooseCore() {
 	w := f.w
 	var able []*server
 	for _, m := range w.coord.now().view.Members {
-		if p := w.check.processes[m.MemberID]; p != nil && !p.leaving && (!p.dead || m.Durable && p.srv.proc == nil) {
+		if p := w.check.processes[m.MemberID]; p != nil && !p.leaving && w.coord.find(m.MemberID) >= 0 && (!p.dead || m.Durable && p.srv.proc == nil) {
 			able = append(able, p.srv)
 		}
 	}
@@ -440,7 +441,8 @@ func (f *faults) chooseCore() {
 	w.stats.Faults[Core]++
 	f.cored = true
 	for _, s := range w.servers {
-		if s != stays && w.chance(0.5) {
+		// One that leaves may be about to leave the chain to those who die now.
+		if leaves := s.proc != nil && s.proc.leaving; s != stays && (w.chance(0.5) || leaves) {
 			s.gone = true
 			s.crash()
 		}
