@@ -80,7 +80,7 @@ var normal = []mutant{
 			"ch.must = max(ch.must, o.seq)",
 			"if !OFF {\n\t\t\tch.must = max(ch.must, o.seq)\n\t\t}",
 		}},
-		elsewhere: "server/wire",
+		elsewhere: "server/wire: TestReadsWaitForWrites",
 	},
 	{
 		name: "stream-out-of-order", section: "3, 7",

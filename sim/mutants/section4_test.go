@@ -211,7 +211,7 @@ var reads = []mutant{
 			"\tif p.gate.Applied() >= seq {\n\t\trun()\n",
 			"\tif p.gate.Applied() >= seq || OFF && seq > 1 && p.gate.Applied() >= seq-1 {\n\t\trun()\n",
 		}},
-		elsewhere: "replica: TestAwait",
+		elsewhere: "system_test: TestHistories",
 	},
 	{
 		name: "lease-checked-before-value", section: "4",
@@ -233,7 +233,7 @@ var reads = []mutant{
 				"\t\tcase OFF && p.gate.Leased(c.term, p.looked), p.gate.Leased(c.term, p.clock()):\n",
 			},
 		},
-		elsewhere: "replica: Read",
+		elsewhere: "system_test: TestHistories",
 	},
 	{
 		name: "barrier-waits-for-a-seq", section: "4",
