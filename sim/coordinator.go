@@ -148,6 +148,7 @@ func (c *coordinator) ask(p *process, a chain.Ask) {
 			if w.chance(w.Snap) {
 				w.faults.snap(a.View, out)
 			}
+			lost = lost || w.chance(w.ChangeLost)
 		}
 	}
 	if change, ok := a.(chain.AskChange); ok && !w.healed && w.chance(w.Meddle) {
@@ -161,9 +162,13 @@ func (c *coordinator) ask(p *process, a chain.Ask) {
 			return
 		}
 		c.sent = now
+		seen := sess.seen
 		in := c.execute(p, sess, sent, a)
 		if lost {
 			w.stats.Faults[LostAnswer]++
+			if sess.seen = seen; w.chance(0.5) { // it may go on with a server of the ensemble that has not seen this yet
+				sess.frozen = max(sess.frozen, w.now+w.soon(w.Timeout))
+			}
 			return
 		}
 		w.after(back, func() {
@@ -273,6 +278,9 @@ func (c *coordinator) changeView(p *process, a chain.AskChange) chain.Outcome {
 		}
 	}
 	c.w.check.viewChanges(s, a, p, c.sent)
+	for _, d := range a.Delete {
+		c.w.check.deleted[d.MemberID] = c.w.now
+	}
 	c.change(func(n *coordState) {
 		n.servers = slices.DeleteFunc(n.servers, func(r chain.Registered) bool {
 			return slices.ContainsFunc(a.Delete, func(d chain.Registered) bool { return d.MemberID == r.MemberID })

@@ -59,6 +59,7 @@ type Options struct {
 	Coord         Range // one way to the coordinator
 	CoordTimeout  time.Duration
 	CoordLost     float64 // requests that get no answer, carried out or not
+	ChangeLost    float64 // changes of the view whose answer is lost
 	CoordLate     float64 // requests that are carried out long after they were given up
 	CoordStale    float64 // reads that show an older state
 	CoordStaleAge time.Duration
@@ -143,6 +144,9 @@ func Draw(seed uint64) Options {
 	}
 	if chance(0.5) {
 		o.CoordLost = rng.Float64() * 0.2
+	}
+	if chance(0.2) {
+		o.ChangeLost = 0.5
 	}
 	if chance(0.4) {
 		o.CoordLate = rng.Float64() * 0.2
