@@ -15,6 +15,7 @@ type change struct {
 	create    bool // there is no view: make one
 	inFlight  bool
 	view      Recorded // asked for; Version is that of the record it replaces
+	session   uint64   // that this version was read in
 	notBefore Time
 	deleting  bool   // an AskDelete is in flight
 	deletes   uint64 // how many have been answered
@@ -51,8 +52,8 @@ func (r *Replica) ask(v View, gone []Member) {
 	if v.Chain != r.view.Chain {
 		r.made = v.Chain
 	}
-	r.change.inFlight, r.change.view = true, Recorded{v, r.view.Version}
-	r.out.Ask = append(r.out.Ask, AskChange{From: r.view.Version, View: v, Delete: r.watch.deletions(gone)})
+	r.change.inFlight, r.change.view, r.change.session = true, Recorded{v, r.view.Version}, r.watch.viewSession
+	r.out.Ask = append(r.out.Ask, AskChange{From: r.view.Version, Session: r.change.session, View: v, Delete: r.watch.deletions(gone)})
 }
 
 // coordChanged takes the answer. Whatever it is, only a newer view settles the matter.
@@ -65,7 +66,7 @@ func (r *Replica) coordChanged(in CoordChanged) {
 	if in.Outcome == OutcomeOK {
 		v := c.view
 		v.Version++
-		r.adopt(v, 0)
+		r.adopt(v, c.session) // which has made it, and shows nothing older from now on
 		return
 	}
 	c.notBefore = r.now.Add(r.timeout() / 16)

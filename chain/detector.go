@@ -22,8 +22,8 @@ type detector struct {
 	seen   map[MemberID]*sighting
 	orders uint64
 
-	// viewSession is the coordinator session that has read the view we are in: what it does not list now is gone, not
-	// merely unknown to it yet.
+	// viewSession is the coordinator session that has read the view we are in, or made it: what it does not list now is gone, not
+	// merely unknown to it yet. Zero for none.
 	viewSession uint64
 	viewAt      time.Duration // observed, when we adopted the view
 	listKnew    known         // what we knew when the list in flight was asked for
@@ -91,7 +91,7 @@ func (d *detector) confirmed(since time.Duration, timeout time.Duration) {
 	}
 }
 
-// adopted notes a new view, read by that session; zero where we made it ourselves.
+// adopted notes a new view, read or made by that session.
 func (d *detector) adopted(r *Replica, session uint64) {
 	d.viewSession, d.listDue, d.viewAt = session, true, d.observed
 	if r.view.Learner.MemberID != (MemberID{}) {

@@ -89,9 +89,10 @@ type AskList struct{}
 // AskChange sets the view if its record still has the version From, and deletes registrations at their versions:
 // all of it or nothing. The answer is CoordChanged.
 type AskChange struct {
-	From   int64 // version of the record; -1 creates the first view
-	View   View
-	Delete []Registered
+	From    int64  // version of the record; -1 creates the first view
+	Session uint64 // that From was read in; only there it counts, for a coordinator that was emptied begins to count anew. Zero for any
+	View    View
+	Delete  []Registered
 }
 
 // AskDelete deletes a registration at its version. The answer is CoordDeleted.

@@ -56,8 +56,8 @@ type Client interface {
 	// a.Delete, each at its version: all of it or nothing. With From -1 it creates the view, with version 0.
 	// The record's version afterwards is From+1.
 	//
-	// ErrConflict: the view has another version (or exists, with From -1), or a registration to be deleted has
-	// another version or is gone. ErrMissing: there is no view, and From is not -1.
+	// ErrConflict: the view has another version (or exists, with From -1), a registration to be deleted has
+	// another version or is gone, or a.Session is neither zero nor the session now. ErrMissing: there is no view, and From is not -1.
 	Change(ctx context.Context, a chain.AskChange) error
 
 	// News is where the client says that something may have changed: the view, or which registrations there

@@ -225,13 +225,13 @@ func (c *coordinator) execute(p *process, sess *coordSession, sent chain.Time, a
 			Registered: slices.Clone(c.states[sess.seen-c.dropped].servers), Session: sess.id, Outcome: chain.OutcomeOK,
 		}
 	}
-	in := c.write(p, sent, a)
+	in := c.write(p, sess, sent, a)
 	sess.seen = max(sess.seen, c.dropped+len(c.states)-1)
 	return in
 }
 
 // write carries out a request that changes something.
-func (c *coordinator) write(p *process, sent chain.Time, a chain.Ask) chain.Input {
+func (c *coordinator) write(p *process, sess *coordSession, sent chain.Time, a chain.Ask) chain.Input {
 	switch a := a.(type) {
 	case chain.AskRegister:
 		in := chain.CoordRegistered{Member: a.Registration.MemberID, Sent: sent, Outcome: chain.OutcomeConflict}
@@ -261,7 +261,11 @@ func (c *coordinator) write(p *process, sent chain.Time, a chain.Ask) chain.Inpu
 		}
 		return in
 	case chain.AskChange:
-		return chain.CoordChanged{Epoch: a.View.Epoch, Outcome: c.changeView(p, a)}
+		in := chain.CoordChanged{Epoch: a.View.Epoch, Outcome: chain.OutcomeConflict}
+		if a.Session == 0 || a.Session == sess.id {
+			in.Outcome = c.changeView(p, a)
+		}
+		return in
 	}
 	panic("sim: unknown request to the coordinator")
 }

@@ -16,8 +16,8 @@ type wipe struct {
 func (f *faults) wipe(d dice) bool {
 	w := f.w
 	now := w.coord.now()
-	if w.coord.wipes > 0 || !now.exists {
-		return false // once: the versions of its records begin anew each time, and what was asked for before the last time could fit
+	if f.wiped != nil || !now.exists {
+		return false
 	}
 	x := &wipe{w: w, was: *now, backup: d.chance(0.5)}
 	for _, m := range now.view.Members {

@@ -30,10 +30,10 @@ func TestSessionsNeverGoBack(t *testing.T) {
 	w := newWorld(Options{Seed: 1, CoordStale: 0.5, CoordStaleAge: time.Hour}, 0)
 	p := &process{w: w}
 	me := chain.Registration{Member: chain.Member{MemberID: chain.MemberID{Node: 1, Incarnation: 1}}}
-	w.coord.write(p, 0, chain.AskRegister{Registration: me})
+	w.coord.write(p, p.session, 0, chain.AskRegister{Registration: me})
 	s, last, old := w.coord.connect(), int64(-1), 0
 	for v := range int64(100) {
-		w.coord.write(p, 0, chain.AskHeartbeat{Registered: chain.Registered{Registration: me, Version: v}})
+		w.coord.write(p, p.session, 0, chain.AskHeartbeat{Registered: chain.Registered{Registration: me, Version: v}})
 		in := w.coord.execute(p, s, 0, chain.AskList{}).(chain.CoordList)
 		if len(in.Registered) == 0 {
 			continue
@@ -47,7 +47,7 @@ func TestSessionsNeverGoBack(t *testing.T) {
 	if old == 0 {
 		t.Error("no read was stale")
 	}
-	again := w.coord.write(p, 0, chain.AskHeartbeat{Registered: chain.Registered{Registration: me, Version: 3}}).(chain.CoordRegistered)
+	again := w.coord.write(p, p.session, 0, chain.AskHeartbeat{Registered: chain.Registered{Registration: me, Version: 3}}).(chain.CoordRegistered)
 	if again.Outcome != chain.OutcomeConflict {
 		t.Errorf("heartbeat at an old version: %v", again.Outcome)
 	}

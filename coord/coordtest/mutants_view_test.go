@@ -77,6 +77,12 @@ var viewMutants = []mutant{
 			return b.Client.Change(ctx, a)
 		}
 	}},
+	{"Change from any session", "Change/refuses what another session read", func(w *world, b *broken) {
+		b.onChange = func(ctx context.Context, a chain.AskChange) error {
+			a.Session = 0
+			return b.Client.Change(ctx, a)
+		}
+	}},
 	{"Change looks, then sets", "Change/sets once among racers", func(w *world, b *broken) {
 		b.onChange = func(ctx context.Context, a chain.AskChange) error {
 			if a.From != -1 && a.From == w.currentView() {

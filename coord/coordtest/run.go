@@ -32,6 +32,7 @@ var checks = []check{
 	{"View/shows what was set", viewRoundTrip},
 	{"Change/creates once among racers", changeCreateRace},
 	{"Change/refuses another version", changeVersion},
+	{"Change/refuses what another session read", changeSession},
 	{"Change/sets once among racers", changeRace},
 	{"Change/refuses what is no view", changeInvalid},
 	{"Removal/does all", removalAll},

@@ -1,6 +1,7 @@
 package coordtest
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 
@@ -67,6 +68,24 @@ func changeVersion(k *kit) {
 		k.want("Change from another version", b.change(from, viewOf(4, 9)), coord.ErrConflict)
 	}
 	k.wantView(a, 2, viewOf(3, 2))
+}
+
+func changeSession(k *kit) {
+	a := k.open("a")
+	k.want("Change creates", a.change(-1, viewOf(1, 1)), nil)
+	v, session := a.view(true)
+	for i, session := range []uint64{session + 1, session, 0} {
+		want := coord.ErrConflict
+		if i > 0 {
+			want = nil
+		}
+		ask := chain.AskChange{From: v.Version, Session: session, View: viewOf(1+i, 1)}
+		k.want("Change", call(func(ctx context.Context) error { return a.Change(ctx, ask) }), want)
+		if want == nil {
+			v.Version++
+		}
+		k.wantView(a, v.Version, viewOf(1+i, 1))
+	}
 }
 
 func changeRace(k *kit) {

@@ -31,11 +31,14 @@ var (
 // forever is how long a call waits that nobody answers.
 const forever = time.Duration(-1)
 
-// write carries out f, unless its fate is another.
-func (c *Client) write(ctx context.Context, what string, f change) error {
+// write carries out f, unless its fate is another, or the session is another than the one given; zero is any.
+func (c *Client) write(ctx context.Context, what string, session uint64, f change) error {
 	x, err := c.begin(ctx, what)
 	if err != nil {
 		return err
+	}
+	if session != 0 && session != x.session {
+		return fmt.Errorf("coord/local: %s: what it goes by was read in an earlier session: %w", what, coord.ErrConflict)
 	}
 	x.fate = c.decideFate()
 	sent := time.Now()

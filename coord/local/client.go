@@ -58,13 +58,13 @@ func NewClient(store *Store, faults Faults) *Client {
 // Register implements coord.Client.
 func (c *Client) Register(ctx context.Context, r chain.Registration) error {
 	r.Silent = slices.Clone(r.Silent)
-	return c.write(ctx, "register", func() (uint64, error) { return c.store.register(r) })
+	return c.write(ctx, "register", 0, func() (uint64, error) { return c.store.register(r) })
 }
 
 // Heartbeat implements coord.Client.
 func (c *Client) Heartbeat(ctx context.Context, r chain.Registered) (version int64, err error) {
 	r.Silent = slices.Clone(r.Silent)
-	err = c.write(ctx, "heartbeat", func() (index uint64, err error) {
+	err = c.write(ctx, "heartbeat", 0, func() (index uint64, err error) {
 		_, index, err = c.store.heartbeat(r)
 		return index, err
 	})
@@ -76,14 +76,14 @@ func (c *Client) Heartbeat(ctx context.Context, r chain.Registered) (version int
 
 // Delete implements coord.Client.
 func (c *Client) Delete(ctx context.Context, r chain.Registered) error {
-	return c.write(ctx, "delete", func() (uint64, error) { return c.store.delete(r) })
+	return c.write(ctx, "delete", 0, func() (uint64, error) { return c.store.delete(r) })
 }
 
 // Change implements coord.Client.
 func (c *Client) Change(ctx context.Context, a chain.AskChange) error {
 	a.View.Members = slices.Clone(a.View.Members)
 	a.Delete = slices.Clone(a.Delete)
-	return c.write(ctx, "change", func() (uint64, error) { return c.store.change(a) })
+	return c.write(ctx, "change", a.Session, func() (uint64, error) { return c.store.change(a) })
 }
 
 // List implements coord.Client.

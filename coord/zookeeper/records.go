@@ -288,6 +288,9 @@ func (c *Client) Change(ctx context.Context, a chain.AskChange) error {
 	ops := c.decisive(a, data)
 	gone := c.gone(a.View)
 	_, _, err = call(ctx, c, "change", func(s *session) (struct{}, error) {
+		if a.Session != 0 && a.Session != s.number {
+			return struct{}{}, fmt.Errorf("version %d was read in an earlier session: %w", a.From, coord.ErrConflict)
+		}
 		return struct{}{}, c.change(s, ops, gone)
 	})
 	if err == nil {
