@@ -86,10 +86,10 @@ func (r *Replica) tell(to Member, prev Position, entries []Entry, stable Seq) {
 // welcome goes on where the successor is.
 func (r *Replica) welcome(from MemberID, m Welcome) {
 	to, ok := r.view.successor(r.self.MemberID)
-	if !ok || to.MemberID != from || m.Link != r.down.link || r.down.up {
-		return
-	}
 	d := &r.down
+	if !ok || to.MemberID != from || m.Link != d.link || d.up || d.helloAt == 0 {
+		return // one of a link that has broken can be of long ago, when the successor had less
+	}
 	if r.isTail() {
 		if !r.resume(m) {
 			return // a snapshot begins; it opens the link

@@ -216,6 +216,19 @@ func TestWrongMessagesDoNotPanic(t *testing.T) {
 	}
 }
 
+// A connection breaks, and what its other side sent before is taken before the next Hello goes out: the Welcome in it may be of long
+// ago, when the successor had less, and proves nothing.
+func TestWelcomeOfABrokenLinkIsDropped(t *testing.T) {
+	c := chainOf(t, 2)
+	r, peer := c.servers[1].r, c.servers[2].r.self.MemberID
+	late := c.mail(2, 1, Welcome{Link: r.down.link, Last: Position{1, r.view.Epoch + 1}})
+	r.Step(c.now, LinkReset{Peer: peer})
+	r.Step(c.now, Received{late})
+	if r.down.up || r.change.deleting {
+		t.Errorf("a late Welcome is taken: up %t, evicting %t", r.down.up, r.change.deleting)
+	}
+}
+
 // design.md, section 3: a member whose last entry is not in its predecessor's log has lost data, or is not what it says: it is sent
 // nothing, and has to leave.
 func TestSuccessorThatLostDataIsEvicted(t *testing.T) {
