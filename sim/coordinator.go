@@ -145,14 +145,9 @@ func (c *coordinator) ask(p *process, a chain.Ask) {
 		}
 		lost = w.chance(w.CoordLost / 2)
 		if a, ok := a.(chain.AskChange); ok {
-			if w.chance(w.Snap) {
-				w.faults.snap(a.View, out)
-			}
 			lost = lost || w.chance(w.ChangeLost)
+			out = w.faults.meddle(p, a.View, out)
 		}
-	}
-	if change, ok := a.(chain.AskChange); ok && !w.healed && w.chance(w.Meddle) {
-		out = w.faults.meddle(p, change.View, out)
 	}
 	w.after(out, func() {
 		if p.srv.gone {

@@ -310,22 +310,27 @@ func (f *faults) flap(s *server, lasts time.Duration) {
 	next()
 }
 
-// meddle makes a change of the view harder: it arrives late, and until then connections of the server that it takes in flap; and one that
-// takes itself out does not hear of it. It returns when the change arrives.
+// meddle makes a change of the view that p has asked for harder, by chance. It returns when the change arrives.
 func (f *faults) meddle(p *process, v chain.View, arrives time.Duration) time.Duration {
 	w := f.w
+	if w.chance(w.Snap) {
+		f.snap(v, arrives)
+	}
+	if !w.chance(w.Meddle) {
+		return arrives
+	}
 	old := w.coord.now().view.View
 	for _, m := range v.Members {
 		if q := w.check.processes[m.MemberID]; q != nil && old.Index(m.MemberID) < 0 {
 			arrives += w.soon(w.Timeout / 4)
-			f.flap(q.srv, 2*arrives)
+			f.flap(q.srv, 2*arrives) // who is taken in
 			return arrives
 		}
 	}
 	if v.Index(p.id) < 0 {
 		w.after(arrives, func() {
 			if !w.healed {
-				f.cutOff(p.srv, w.soon(w.Blocked))
+				f.cutOff(p.srv, w.soon(w.Blocked)) // who has taken itself out, and does not hear of it
 			}
 		})
 	}
