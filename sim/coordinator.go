@@ -143,6 +143,9 @@ func (c *coordinator) ask(p *process, a chain.Ask) {
 			w.stats.Faults[LostRequest]++
 			return
 		}
+		if w.chance(w.CoordBack) {
+			back += w.soon(w.Timeout)
+		}
 		lost = w.chance(w.CoordLost / 2)
 		if a, ok := a.(chain.AskChange); ok {
 			lost = lost || w.chance(w.ChangeLost)

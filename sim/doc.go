@@ -3,6 +3,7 @@
 // the real ones; everything around them is modelled, and misbehaves as the seed says.
 //
 //	options.go      what a seed switches on (a swarm: each run has its own mix); kinds.go names the faults
+//	themes.go       what half of the runs are about
 //	dice.go         chance, from the seed
 //	world.go        virtual time: a heap of events
 //	run.go          a run from its start to the judgement; stats.go counts what happened

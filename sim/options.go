@@ -16,6 +16,7 @@ type Range struct{ Min, Max, Rare time.Duration }
 // a kind is zero where that kind is switched off.
 type Options struct {
 	Seed    uint64
+	Theme   string        // what the run is about: a word of Themes, or plain
 	Servers int           // at the start, 1 to 7
 	Joiners int           // servers that come later
 	Clients int           // at once; a client that dies is followed by another
@@ -61,6 +62,7 @@ type Options struct {
 	CoordLost     float64 // requests that get no answer, carried out or not
 	ChangeLost    float64 // changes of the view whose answer is lost
 	CoordLate     float64 // requests that are carried out long after they were given up
+	CoordBack     float64 // requests that are carried out in time, and whose answer takes long
 	CoordStale    float64 // reads that show an older state
 	CoordStaleAge time.Duration
 	SyncStale     float64 // even those that ask for the newest
@@ -151,6 +153,9 @@ func Draw(seed uint64) Options {
 	if chance(0.4) {
 		o.CoordLate = rng.Float64() * 0.2
 	}
+	if chance(0.2) {
+		o.CoordBack = rng.Float64() * 0.3
+	}
 	if chance(0.6) {
 		o.CoordStale, o.CoordStaleAge = rng.Float64()*0.5, between(0, 3*t)
 	}
@@ -212,6 +217,10 @@ func Draw(seed uint64) Options {
 		if chance(0.5) { // and much of it on its way twice
 			o.Async, o.Means[Break] = 0.9, o.Length/40
 		}
+	}
+	o.Theme = "plain"
+	if i := rng.IntN(2 * len(Themes)); i < len(Themes) {
+		o.about(Themes[i], dice{rng})
 	}
 	return o
 }
