@@ -4,7 +4,7 @@
 //	go run ./sim/hunt -seed 1 -seeds 2000 -outside
 //	go run ./sim/hunt -tell 220 1234
 //
-// It prints "seed N: complaint", or "clean" and how many seeds that were.
+// It prints "seed N, number I: complaint", where I is how many seeds it needed, or "clean" and how many seeds that were.
 package main
 
 import (
@@ -23,6 +23,7 @@ func main() {
 	count := flag.Uint64("seeds", 2000, "how many seeds")
 	flag.BoolVar(&h.outside, "outside", false, "only checks that need no look into the code under test count")
 	flag.BoolVar(&h.safety, "safety", false, "a cluster that does not come to rest does not count")
+	theme := flag.String("theme", "", "only seeds whose runs are about this: plain, or one of sim.Themes")
 	flag.IntVar(&h.lines, "tell", 0, "tell so many of the last events before the failure")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "hunt [flags] [SEED ...]: run simulated clusters until one goes wrong")
@@ -41,13 +42,15 @@ func main() {
 		seeds = append(seeds, s)
 	}
 	if len(seeds) == 0 {
-		for s := range *count {
-			seeds = append(seeds, *first+s)
+		for s := *first; uint64(len(seeds)) < *count; s++ {
+			if *theme == "" || sim.Draw(s).Theme == *theme {
+				seeds = append(seeds, s)
+			}
 		}
 	}
-	for _, s := range seeds {
+	for i, s := range seeds {
 		if complaint := h.try(s); complaint != "" {
-			fmt.Printf("seed %d: %s\n", s, complaint)
+			fmt.Printf("seed %d, number %d: %s\n", s, i+1, complaint)
 			os.Exit(1)
 		}
 	}

@@ -17,11 +17,15 @@ type mutant struct {
 	rule    string // what is broken, in words
 	edits   []edit
 
+	// theme is the kind of runs that are hunted: plain, or one of sim.Themes; none: all.
+	theme string
 	// progress marks a rule whose sole purpose is that the chain gets on: then a cluster that does not come to rest counts.
 	progress bool
+	// rare is one for which there is not the time in every test: it is hunted when it is named, and with -rare.
+	rare bool
 	// seeds is how many may be needed, where the default is too few.
 	seeds int
-	why   string // of progress or seeds
+	why   string // of progress, rare or seeds
 	// elsewhere names the test of the real counterpart, where the rule lives in the runtime and the simulator has a stand-in
 	// for it.
 	elsewhere string

@@ -83,7 +83,8 @@ var normal = []mutant{
 		elsewhere: "server/wire: TestReadsWaitForWrites",
 	},
 	{
-		name: "stream-out-of-order", section: "3, 7",
+		name: "stream-out-of-order", section: "3, 7", theme: "plain",
+		rare: true, why: "found in 688 to 2926 seeds: something must be lost before its sender knows of it",
 		rule: "the head takes a server's requests in the order of the stream",
 		edits: []edit{{
 			"chain/head.go",
@@ -92,16 +93,7 @@ var normal = []mutant{
 		}},
 	},
 	{
-		name: "stream-of-before", section: "3, 7",
-		rule: "the head takes nothing of a stream that another has followed",
-		edits: []edit{{
-			"chain/head.go",
-			"if m.Stream < s.number || m.First != s.next {",
-			"if (m.Stream < s.number || m.First != s.next) && !OFF {",
-		}},
-	},
-	{
-		name: "sent-again-after-number", section: "3, 7",
+		name: "sent-again-after-number", section: "3, 7", theme: "requests",
 		rule: "a write whose number was told is not sent again",
 		edits: []edit{{
 			"chain/requests.go",
@@ -119,7 +111,7 @@ var normal = []mutant{
 		}},
 	},
 	{
-		name: "forwarded-to-a-stale-head", section: "3, 7",
+		name: "forwarded-to-a-stale-head", section: "3, 7", theme: "requests",
 		rule: "who is not head in the epoch of a request takes none",
 		edits: []edit{
 			{
@@ -144,7 +136,7 @@ var normal = []mutant{
 		}},
 	},
 	{
-		name: "ack-of-another-epoch", section: "3",
+		name: "ack-of-another-epoch", section: "3", theme: "joins",
 		rule: "an Ack of another epoch is dropped (as one of another successor, and of another link)",
 		edits: []edit{{
 			"chain/replica.go",
@@ -172,7 +164,7 @@ var normal = []mutant{
 		progress: true, why: "a new successor takes nothing before it was greeted",
 	},
 	{
-		name: "entry-before-ignored", section: "3, 2",
+		name: "entry-before-ignored", section: "3, 2", theme: "requests",
 		rule: "a successor takes an Append only behind the entry that it followed",
 		edits: []edit{{
 			"chain/up.go",
@@ -181,7 +173,8 @@ var normal = []mutant{
 		}},
 	},
 	{
-		name: "memory-under-way-not-counted", section: "3, 6",
+		name: "memory-under-way-not-counted", section: "3, 6", theme: "requests",
+		rare: true, why: "found in 39, 413 and 635 seeds, and once not in 3000: the table must be filled by what is under way",
 		rule: "what is numbered and not yet applied counts against the bound of the table",
 		edits: []edit{{
 			"chain/head.go",
@@ -190,7 +183,7 @@ var normal = []mutant{
 		}},
 	},
 	{
-		name: "not-sent-again", section: "3, 7",
+		name: "not-sent-again", section: "3, 7", theme: "requests",
 		rule: "at a change of head a server sends again what it has not seen applied",
 		edits: []edit{{
 			"chain/requests.go",
@@ -200,6 +193,7 @@ var normal = []mutant{
 	},
 	{
 		name: "hello-of-another-epoch", section: "3",
+		rare: true, why: "found once in 554 seeds: the Hello of a dead tail must arrive when its successor counts on the learner",
 		rule: "a Hello of another epoch is dropped (as one of another predecessor)",
 		edits: []edit{{
 			"chain/replica.go",
@@ -227,6 +221,16 @@ var normal = []mutant{
 			"chain/down.go",
 			"// welcome goes on where",
 			"func (r *Replica) sure() Seq {\n\tif OFF {\n\t\treturn r.stable()\n\t}\n\treturn r.committed\n}\n\n// welcome goes on where",
+		}},
+	},
+	{
+		name: "busy-stream-goes-on", section: "3, 7", theme: "requests",
+		rare: true, why: "found in 605 seeds: a head must become ready between two messages of a stream",
+		rule: "what comes behind a request that the head refused as busy must not overtake it",
+		edits: []edit{{
+			"chain/head.go",
+			"\t\t\ts.next = math.MaxUint64 // what follows must not overtake it\n\t\t\treturn\n",
+			"\t\t\tif OFF {\n\t\t\t\ts.next++\n\t\t\t\tcontinue\n\t\t\t}\n\t\t\ts.next = math.MaxUint64 // what follows must not overtake it\n\t\t\treturn\n",
 		}},
 	},
 }

@@ -55,15 +55,6 @@ var views = []mutant{
 		}},
 	},
 	{
-		name: "forgets-outside-the-view", section: "5",
-		rule: "a member that finds itself outside the view forgets nothing",
-		edits: []edit{{
-			"chain/replica.go",
-			"\t\tr.reg.gone(r, 0)\n\t}\n\tif !r.learning {",
-			"\t\tr.reg.gone(r, 0)\n\t\tif OFF {\n\t\t\tr.forget(MemberID{})\n\t\t}\n\t}\n\tif !r.learning {",
-		}},
-	},
-	{
 		name: "forgets-when-it-registers", section: "5",
 		rule: "a member that registers anew forgets nothing",
 		edits: []edit{{
@@ -73,7 +64,7 @@ var views = []mutant{
 		}},
 	},
 	{
-		name: "removal-without-waiting", section: "5",
+		name: "removal-without-waiting", section: "5", theme: "joins",
 		rule: "a registration must have stood still for T before its member is removed",
 		edits: []edit{{
 			"chain/detector.go",
@@ -130,7 +121,8 @@ var views = []mutant{
 		}},
 	},
 	{
-		name: "missing-from-any-session", section: "5",
+		name: "missing-from-any-session", section: "5", theme: "plain",
+		rare: true, why: "found in 160, 973 and 1966 seeds, and once not in 3000: a new session must be behind for T, right after a join",
 		rule: "a registration is missing only from a list of a session that has read the view that names it",
 		edits: []edit{{
 			"chain/detector.go",
@@ -139,12 +131,22 @@ var views = []mutant{
 		}},
 	},
 	{
-		name: "leaves-with-a-lease", section: "5",
+		name: "leaves-with-a-lease", section: "5", theme: "reads",
 		rule: "a member that leaves gives up its lease first, for good",
 		edits: []edit{{
 			"chain/leave.go",
 			"\t\t\tl.leaseGiven, l.ready = true, true\n",
 			"\t\t\tl.leaseGiven, l.ready = !OFF, true\n",
+		}},
+	},
+	{
+		name: "fact-kept", section: "5, 3", theme: "joins",
+		rare: true, why: "found in 794 seeds",
+		rule: "a tail steps back for one learner, in one epoch",
+		edits: []edit{{
+			"chain/teacher.go",
+			"\t*t = teacher{transfer: t.transfer, transfers: t.transfers, arrived: t.arrived, progressAt: r.now}\n",
+			"\twas := *t\n\t*t = teacher{transfer: t.transfer, transfers: t.transfers, arrived: t.arrived, progressAt: r.now}\n\tif OFF {\n\t\tt.fact, t.mark, t.since = was.fact, was.mark, was.since\n\t}\n",
 		}},
 	},
 }
@@ -160,7 +162,7 @@ var joins = []mutant{
 		}},
 	},
 	{
-		name: "received-is-durable", section: "5, 2",
+		name: "received-is-durable", section: "5, 2", theme: "joins",
 		rule: "a learner acknowledges what it holds durably",
 		edits: []edit{{
 			"chain/down.go",
@@ -169,7 +171,7 @@ var joins = []mutant{
 		}},
 	},
 	{
-		name: "half-a-snapshot-acknowledged", section: "5, 2",
+		name: "half-a-snapshot-acknowledged", section: "5, 2", theme: "joins",
 		rule: "a learner whose snapshot is not whole acknowledges nothing as durable",
 		edits: []edit{{
 			"chain/up.go",
@@ -178,7 +180,7 @@ var joins = []mutant{
 		}},
 	},
 	{
-		name: "tail-in-name-first", section: "5, 3",
+		name: "tail-in-name-first", section: "5, 3", theme: "joins",
 		rule: "first the tail in fact, then in name",
 		edits: []edit{
 			{
@@ -189,7 +191,7 @@ var joins = []mutant{
 		},
 	},
 	{
-		name: "no-mark", section: "5, 4",
+		name: "no-mark", section: "5, 4", theme: "joins",
 		rule: "the learner must have acknowledged the whole log that its tail had when it stepped back",
 		edits: []edit{{
 			"chain/teacher.go",
@@ -198,7 +200,7 @@ var joins = []mutant{
 		}},
 	},
 	{
-		name: "commits-alone-while-unknown", section: "5, 4",
+		name: "commits-alone-while-unknown", section: "5, 4", theme: "joins",
 		rule: "from proposing until it has adopted a newer view the tail commits only what the learner has acknowledged",
 		edits: []edit{{
 			"chain/change.go",
@@ -207,7 +209,7 @@ var joins = []mutant{
 		}},
 	},
 	{
-		name: "unknown-settled-by-rereading", section: "5, 4",
+		name: "unknown-settled-by-rereading", section: "5, 4", theme: "joins",
 		rule: "a re-read that still shows the old epoch settles nothing",
 		edits: []edit{{
 			"chain/detector.go",
@@ -216,7 +218,7 @@ var joins = []mutant{
 		}},
 	},
 	{
-		name: "gives-up-after-proposing", section: "5, 3",
+		name: "gives-up-after-proposing", section: "5, 3", theme: "joins",
 		rule: "the tail may begin again only until it has proposed",
 		edits: []edit{{
 			"chain/teacher.go",
@@ -225,7 +227,8 @@ var joins = []mutant{
 		}},
 	},
 	{
-		name: "uncommitted-suffix-kept", section: "5, 2",
+		name: "uncommitted-suffix-kept", section: "5, 2", theme: "plain",
+		rare: true, why: "found in 128, 437 and 674 seeds, and once not in 3000",
 		rule: "a learner forgets what it does not know to be committed when it begins to learn",
 		edits: []edit{{
 			"chain/up.go",
@@ -234,7 +237,7 @@ var joins = []mutant{
 		}},
 	},
 	{
-		name: "welcome-is-durable", section: "5, 2",
+		name: "welcome-is-durable", section: "5, 2", theme: "joins",
 		rule: "a Welcome acknowledges nothing",
 		edits: []edit{{
 			"chain/down.go",
@@ -243,7 +246,7 @@ var joins = []mutant{
 		}},
 	},
 	{
-		name: "snapshot-durable-at-once", section: "5, 2",
+		name: "snapshot-durable-at-once", section: "5, 2", theme: "joins",
 		rule: "the log behind a snapshot is durable when it is on disk",
 		edits: []edit{{
 			"chain/learner.go",
@@ -252,7 +255,7 @@ var joins = []mutant{
 		}},
 	},
 	{
-		name: "snapshot-of-another-base", section: "5, 2",
+		name: "snapshot-of-another-base", section: "5, 2", theme: "joins",
 		rule: "the log is sent from the snapshot's seq on",
 		edits: []edit{{
 			"chain/teacher.go",
@@ -261,7 +264,7 @@ var joins = []mutant{
 		}},
 	},
 	{
-		name: "ack-of-a-learner-commits", section: "5, 3",
+		name: "ack-of-a-learner-commits", section: "5, 3", theme: "joins",
 		rule: "a learner commits nothing",
 		edits: []edit{{
 			"chain/down.go",
@@ -270,7 +273,7 @@ var joins = []mutant{
 		}},
 	},
 	{
-		name: "learner-drops-acknowledged", section: "5, 2",
+		name: "learner-drops-acknowledged", section: "5, 2", theme: "joins",
 		rule: "a learner never drops what it acknowledged, whatever happens to the link",
 		edits: []edit{{
 			"chain/up.go",
@@ -318,7 +321,7 @@ var restarts = []mutant{
 		}},
 	},
 	{
-		name: "leaves-the-chain-to-the-dead", section: "5",
+		name: "leaves-the-chain-to-the-dead", section: "5", theme: "joins",
 		progress: true, why: "what it broke waits for a server that never comes back; nothing wrong is ever said",
 		rule: "a restarted server takes its former life out of the chain only where another member lives",
 		edits: []edit{{
@@ -328,7 +331,7 @@ var restarts = []mutant{
 		}},
 	},
 	{
-		name: "restart-in-chain-order", section: "5",
+		name: "restart-in-chain-order", section: "5", theme: "joins",
 		rule: "the longest log restarts a dead chain",
 		edits: []edit{{
 			"chain/restart.go",
@@ -346,7 +349,8 @@ var restarts = []mutant{
 		}},
 	},
 	{
-		name: "empty-restart-by-a-full-server", section: "5",
+		name: "empty-restart-by-a-full-server", section: "5", theme: "joins",
+		rare: true, why: "found in 137, 223, 475 and 608 seeds, and once not in 3000",
 		rule: "a server that holds entries does not begin an empty chain",
 		edits: []edit{{
 			"chain/restart.go",
