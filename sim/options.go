@@ -45,6 +45,7 @@ type Options struct {
 	Snap       float64       // of changes of the view: connections of those that it names break right before it
 	ClientWait Range         // of messages between clients and servers
 	Patience   time.Duration // of clients, before they try elsewhere
+	GiveUp     time.Duration // how long a request may wait at a server; zero for four times that
 	Think      time.Duration // between two operations of a client, on average
 	Disk       Range         // of an fsync
 	Probe      Range

@@ -17,6 +17,7 @@ type Outcome struct {
 	Strikes Counts // how often each kind of fault came up, left out or not
 	Hash    uint64 // of all that happened
 	Err     error  // nil: nothing wrong was found
+	Checker string // who found it: log, view, registration, ops, model (by tables at rest), porcupine; else where the simulator stumbled
 	Stuck   bool   // what is wrong is that the cluster did not come to rest
 	Story   string // the last events
 }
@@ -81,7 +82,7 @@ func (w *world) run() Outcome {
 			t.snap.Close()
 		}
 	}
-	return Outcome{Stats: w.stats, Strikes: w.faults.strikes, Clients: len(w.clients), Hash: uint64(w.story.hash), Stuck: w.stuck, Err: w.failure, Story: w.story.String()}
+	return Outcome{Stats: w.stats, Strikes: w.faults.strikes, Clients: len(w.clients), Hash: uint64(w.story.hash), Stuck: w.stuck, Err: w.failure, Checker: w.checker, Story: w.story.String()}
 }
 
 // restBound is how long a healed cluster may take: evicted servers wait 10 s, and so may each learner.
@@ -259,16 +260,19 @@ func (w *world) unrest() string {
 // judge holds everything that clients saw against everything that was committed. A wrong history is worse than a cluster that does not
 // come to rest, which may be its consequence.
 func (w *world) judge() {
+	checker := "ops"
 	x, err := examine(w.check.ops, w.check.histories)
 	if err == nil && !w.stuck {
-		err = w.compareTables(x)
+		checker, err = "model", w.compareTables(x)
 	}
 	if err == nil {
+		checker = "porcupine"
 		w.stats.Whole, err = x.linearizable()
 	}
 	if err != nil {
 		w.failure, w.stuck = nil, false
 		w.fail("%v", err)
+		w.checker = checker
 	}
 }
 

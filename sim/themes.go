@@ -4,13 +4,14 @@ import "time"
 
 // Themes are what half of the runs are about. A swarm of options that know nothing of each other seldom has together what one kind of
 // mistake needs: a reader that stays, a server that is left behind, and writes elsewhere, to the same key.
-var Themes = []string{"reads", "requests", "joins"}
+var Themes = []string{"reads", "pauses", "requests", "heads", "joins", "disks", "sessions"}
 
 // about changes what is drawn in favour of a theme.
 func (o *Options) about(theme string, d dice) {
 	t := o.Timeout
 	o.Theme = theme
 	pick := func(ds ...time.Duration) time.Duration { return ds[d.IntN(len(ds))] }
+	number := func(xs ...float64) float64 { return xs[d.IntN(len(xs))] }
 	often := func(faults ...Fault) {
 		for _, f := range faults {
 			if d.chance(0.5) {
@@ -25,35 +26,81 @@ func (o *Options) about(theme string, d dice) {
 		o.Watch = t/50 + d.soon(t/20)
 		o.Think = pick(t/100, t/20)
 		o.Delay.Max = pick(t/100, t/20)
-		o.NoLeases = []float64{0, 0, 1}[d.IntN(3)]
-		o.CoordBack, o.CoordTimeout = []float64{0, 0, 0.2}[d.IntN(3)], 2*t
+		if o.NoLeases = number(0, 1); o.NoLeases > 0 {
+			o.Means[Maroon] = 2 * t
+		} else {
+			o.Means[Leave], o.Meddle = 2*t, 0.5
+		}
+		o.CoordBack, o.CoordTimeout = number(0, 0, 0.2), 2*t
 		if d.chance(0.3) {
 			o.SlowReader, o.Patience = 0.3, 30*t
 		}
 		often(CoordCut, Freeze, Maroon, Pause, Leave, Expire)
+	case "pauses": // of servers that are taken out meanwhile, and of readers, longer than that
+		o.Servers, o.Keys, o.Length = 3, 1, 10*t
+		o.Delay.Max, o.Turn.Max, o.Reader = t/100, t/200, Range{}
+		o.NoLeases, o.Paused, o.Means[Pause] = 0, 2*t, 2*t
+		o.CoordBack, o.CoordTimeout = number(0, 0.5), 4*t
+		if d.chance(0.5) {
+			o.Clients, o.Think, o.Watch, o.Patience = 5, t/50, t/50, t/2
+		} else {
+			o.Clients, o.Ops, o.Think, o.Watch, o.Patience = 15, 1, t/5, t/5, 5*t
+			o.SlowReader, o.Blocked, o.Means[CoordCut] = 0.5, 2*t, t
+		}
+		often(Suspend, Expire)
 	case "requests": // that are lost, refused, repeated
 		o.Clients, o.Ops, o.Think = 5, 2+d.IntN(4), pick(t/100, t/20)
 		o.Length = 10 * t
-		o.Async = []float64{0.2, 0.9}[d.IntN(2)]
-		o.Retain, o.Patience = 1, pick(t/2, 4*t, 30*t)
+		o.Async = number(0.2, 0.9)
+		o.Retain, o.Patience, o.GiveUp = 1, pick(t/2, 4*t, 30*t), pick(0, t/2, 2*t)
+		o.Linger, o.LingerFor = 1, pick(t/10, t/2, 3*t)
 		if o.Memory = 0; d.chance(0.5) {
 			o.Memory, o.Free = 200<<d.IntN(4), 0.3
 		}
 		if o.Session = 0; d.chance(0.3) {
 			o.Session = 1 + d.IntN(4)
 		}
-		often(Break, Flap, Hunt, Leave, Partition, CoordCut)
+		often(Break, Flap, Clog, Hunt, Leave, Partition, CoordCut)
 		if o.Means[Hunt] > 0 {
 			o.Means[Hunt] /= 3
 		}
+	case "heads": // that die soon after they took over, and with them what only they had
+		o.Servers, o.Durable = max(3, o.Servers), number(0, 0.5, 1)
+		o.Clients, o.Ops, o.Think = 5, 30, pick(t/50, t/20)
+		o.Length, o.Async, o.Patience = 10*t, 0.9, pick(t, 5*t)
+		o.Delay.Max, o.Coord.Max, o.Coord.Rare = pick(t/50, t/20, t/5), t/50, 0
+		o.Down = pick(t/20, t/2, 2*t)
+		o.Means[Hunt] = 2 * t
+		often(Crash, Break, Pause, CoordCut)
 	case "joins": // while links, disks and the coordinator are slow, or fail
 		o.Servers, o.Joiners = max(2, o.Servers), 3
-		o.Durable = []float64{0.5, 1}[d.IntN(2)]
+		o.Durable = number(0.5, 1)
 		o.Clients, o.Ops, o.Think = max(3, o.Clients), max(2, o.Ops), pick(t/100, t/20)
 		o.Length = 10 * t
-		o.Disk.Max = pick(t/50, t/10, t/5)
+		o.Disk.Max, o.Delay.Max = pick(t/50, t/10, t/5), pick(t/100, t/20)
 		o.CoordLate, o.CoordLost, o.Meddle = 0.2, 0.2, 0.5
 		o.Linger, o.LingerFor = 1, pick(t/10, t/2, 3*t)
-		often(Flap, Break, Crash, Expire, Freeze, Hunt, CoordCut, Pause, Maroon, Massacre)
+		often(Flap, Break, Clog, Crash, Leave, Expire, Freeze, Hunt, CoordCut, Pause, Maroon, Massacre)
+	case "disks": // that are slow, under learners whose tails go
+		o.Servers, o.Joiners, o.Durable, o.Target = 3, 3, 1, 0
+		o.Clients, o.Ops, o.Think = 3, 4, t/50
+		o.Length = 10 * t
+		o.Disk = Range{Min: t / 50, Max: pick(t/5, t/2), Rare: t}
+		o.Coord.Max, o.Coord.Rare, o.CoordTimeout = pick(t/500, t/10), 0, t/4
+		o.Delay = Range{Min: t / 5000, Max: t / 1000}
+		o.Linger, o.LingerFor = 1, pick(t/10, t/2)
+		o.Down = pick(t/20, t/2)
+		o.Means[Leave], o.Means[Crash] = pick(t, 2*t), pick(t, 2*t)
+		o.Means[Expire], o.Means[Outage], o.Means[Wipe] = 0, 0, 0
+		often(Clog, Break, Flap)
+	case "sessions": // with the coordinator, that end and begin anew at a server of the ensemble that is behind
+		o.Servers, o.Joiners, o.Target = 3, 3, 0
+		o.Clients, o.Think = 3, t/20
+		o.Length = 15 * t
+		o.CoordStale, o.CoordStaleAge, o.SyncStale = 1, 3*t, 0
+		o.CoordLost, o.CoordLate, o.WatchLost = 0, 0, 0.5
+		o.Down, o.Blocked = t/2, 3*t
+		o.Means[Expire], o.Means[Crash] = t, 2*t
+		often(Freeze, Leave, CoordCut, Pause)
 	}
 }

@@ -1,7 +1,11 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
 	"time"
 )
 
@@ -25,7 +29,8 @@ type world struct {
 	healed   bool          // nothing goes wrong any more; the cluster must come to rest
 	giveUp   time.Duration // how long a request may wait at a server
 	failure  error
-	stuck    bool // the failure is that it does not come to rest
+	checker  string // that found it: checker_*.go without that, or the file of the simulator that stumbled
+	stuck    bool   // the failure is that it does not come to rest
 	stats    Stats
 }
 
@@ -38,7 +43,7 @@ type event struct {
 
 func newWorld(o Options, lines int) *world {
 	w := &world{Options: o, dice: newDice(o.Seed)}
-	w.giveUp = 4 * o.Patience
+	w.giveUp = cmp.Or(o.GiveUp, 4*o.Patience)
 	w.story.on, w.story.keep = lines > 0, lines
 	w.net.w = w
 	w.coord = newCoordinator(w)
@@ -83,6 +88,8 @@ func (w *world) fail(format string, args ...any) {
 	if w.failure != nil {
 		return
 	}
+	_, file, _, _ := runtime.Caller(1)
+	w.checker = strings.TrimPrefix(strings.TrimSuffix(filepath.Base(file), ".go"), "checker_")
 	w.failure = fmt.Errorf("sim: at %v: "+format, append([]any{w.now}, args...)...)
 	w.tell("FAILED: %v", w.failure)
 }

@@ -4,7 +4,7 @@
 //	go run ./sim/hunt -seed 1 -seeds 2000 -outside
 //	go run ./sim/hunt -tell 220 1234
 //
-// It prints "seed N, number I: complaint", where I is how many seeds it needed, or "clean" and how many seeds that were.
+// It prints "seed N, number I, by CHECKER: complaint", where I is how many seeds it needed, or "clean" and how many seeds that were.
 package main
 
 import (
@@ -49,8 +49,8 @@ func main() {
 		}
 	}
 	for i, s := range seeds {
-		if complaint := h.try(s); complaint != "" {
-			fmt.Printf("seed %d, number %d: %s\n", s, i+1, complaint)
+		if complaint, checker := h.try(s); complaint != "" {
+			fmt.Printf("seed %d, number %d, by %s: %s\n", s, i+1, checker, complaint)
 			os.Exit(1)
 		}
 	}
@@ -63,8 +63,8 @@ type hunt struct {
 	lines           int
 }
 
-// try runs one seed and returns what is wrong with it, or nothing.
-func (h hunt) try(seed uint64) (complaint string) {
+// try runs one seed and returns what is wrong with it and who says so, or nothing.
+func (h hunt) try(seed uint64) (complaint, checker string) {
 	o := sim.Draw(seed)
 	o.Outside = h.outside
 	if h.outside {
@@ -79,9 +79,9 @@ func (h hunt) try(seed uint64) (complaint string) {
 	out := sim.Run(o, 0)
 	switch {
 	case out.Err == nil || h.safety && out.Stuck:
-		return ""
+		return "", ""
 	case h.lines > 0:
-		return sim.Explain(o, out.Err, h.lines)
+		return sim.Explain(o, out.Err, h.lines), out.Checker
 	}
-	return out.Err.Error()
+	return out.Err.Error(), out.Checker
 }
