@@ -10,5 +10,5 @@
 //
 //	go test ./sim/mutants -v                     the table
 //	go test ./sim/mutants -v -mutant NAME        one, with the story of the seed that finds it
-//	go test ./sim/mutants -v -rare               those that need many seeds, too
+//	go test ./sim/mutants -v -rare -timeout 60m  those that need many seeds, too
 package mutants

@@ -52,8 +52,7 @@ var numbering = []mutant{
 		}},
 	},
 	{
-		name: "numbers-before-noop", section: "2", theme: "requests",
-		rare: true, why: "found in 144 and 873 seeds, and once not in 3000: two heads must die within moments, with a number told in between",
+		name: "numbers-before-noop", section: "2", theme: "heads",
 		rule: "a new head numbers no command before its no-op has committed",
 		edits: []edit{{
 			"chain/head.go",

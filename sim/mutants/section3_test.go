@@ -93,7 +93,7 @@ var normal = []mutant{
 		}},
 	},
 	{
-		name: "sent-again-after-number", section: "3, 7", theme: "requests",
+		name: "sent-again-after-number", section: "3, 7", theme: "heads",
 		rule: "a write whose number was told is not sent again",
 		edits: []edit{{
 			"chain/requests.go",
@@ -136,7 +136,7 @@ var normal = []mutant{
 		}},
 	},
 	{
-		name: "ack-of-another-epoch", section: "3", theme: "joins",
+		name: "ack-of-another-epoch", section: "3", theme: "disks",
 		rule: "an Ack of another epoch is dropped (as one of another successor, and of another link)",
 		edits: []edit{{
 			"chain/replica.go",
@@ -193,8 +193,7 @@ var normal = []mutant{
 		}},
 	},
 	{
-		name: "hello-of-another-epoch", section: "3",
-		rare: true, why: "found once in 554 seeds: the Hello of a dead tail must arrive when its successor counts on the learner",
+		name: "hello-of-another-epoch", section: "3", theme: "disks",
 		rule: "a Hello of another epoch is dropped (as one of another predecessor)",
 		edits: []edit{{
 			"chain/replica.go",
@@ -225,13 +224,21 @@ var normal = []mutant{
 		}},
 	},
 	{
-		name: "busy-stream-goes-on", section: "3, 7", theme: "requests",
-		rare: true, why: "found in 605 seeds: a head must become ready between two messages of a stream",
+		name: "busy-stream-goes-on", section: "3, 7", theme: "heads",
 		rule: "what comes behind a request that the head refused as busy must not overtake it",
 		edits: []edit{{
 			"chain/head.go",
 			"\t\t\ts.next = math.MaxUint64 // what follows must not overtake it\n\t\t\treturn\n",
 			"\t\t\tif OFF {\n\t\t\t\ts.next++\n\t\t\t\tcontinue\n\t\t\t}\n\t\t\ts.next = math.MaxUint64 // what follows must not overtake it\n\t\t\treturn\n",
+		}},
+	},
+	{
+		name: "disk-of-before-the-cut", section: "3, 3", theme: "disks",
+		rule: "what a disk reports of a log that was cut since does not count",
+		edits: []edit{{
+			"chain/commit.go",
+			"\tif in.Cuts == r.cuts && in.Seq",
+			"\tif (in.Cuts == r.cuts || OFF) && in.Seq",
 		}},
 	},
 }

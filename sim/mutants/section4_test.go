@@ -58,7 +58,7 @@ var reads = []mutant{
 		},
 	},
 	{
-		name: "slot-not-raised-in-recovery", section: "4", theme: "joins",
+		name: "slot-not-raised-in-recovery", section: "4", theme: "disks",
 		rule: "the slot is raised on every way into the log: recovery",
 		edits: []edit{{
 			"chain/replica.go",
@@ -92,7 +92,7 @@ var reads = []mutant{
 		},
 	},
 	{
-		name: "lease-from-receive-time", section: "4", theme: "reads",
+		name: "lease-from-receive-time", section: "4", theme: "pauses",
 		rule: "the lease runs from when the heartbeat was sent",
 		edits: []edit{{
 			"chain/registration.go",
@@ -173,7 +173,7 @@ var reads = []mutant{
 		}},
 	},
 	{
-		name: "no-term", section: "4", theme: "reads",
+		name: "no-term", section: "4", theme: "pauses",
 		rare: true, why: "found once in 189 and once in 1325 seeds: a reader must be held up from before the server became a member until after",
 		rule: "a lease allows no read that began before the replica became a member",
 		edits: []edit{{
@@ -215,24 +215,23 @@ var reads = []mutant{
 		elsewhere: "system_test: TestHistories",
 	},
 	{
-		name: "lease-checked-before-value", section: "4", theme: "reads",
-		rare: true, why: "found in 160, 522, 541 and 2958 seeds: a process must go on after its lease, and read before its loop turns",
+		name: "lease-checked-before-value", section: "4", theme: "pauses",
 		rule: "the lease is held against a clock that is looked at after the read has begun",
 		edits: []edit{
 			{
 				"sim/process.go",
 				"\tnextCall uint64\n",
-				"\tnextCall uint64\n\tlooked   chain.Time\n",
+				"\tnextCall uint64\n\tturned   chain.Time\n",
 			},
 			{
 				"sim/process.go",
 				"\tp.turning = false\n",
-				"\tp.turning = false\n\tp.looked = p.clock()\n",
+				"\tp.turning = false\n\tp.turned = p.clock()\n",
 			},
 			{
 				"sim/serve.go",
 				"\t\tcase p.gate.Leased(c.term, p.clock()):\n",
-				"\t\tcase OFF && p.gate.Leased(c.term, p.looked), p.gate.Leased(c.term, p.clock()):\n",
+				"\t\tcase OFF && p.gate.Leased(c.term, p.turned), p.gate.Leased(c.term, p.clock()):\n",
 			},
 		},
 		elsewhere: "system_test: TestHistories",

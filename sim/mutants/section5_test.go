@@ -149,6 +149,15 @@ var views = []mutant{
 			"\twas := *t\n\t*t = teacher{transfer: t.transfer, transfers: t.transfers, arrived: t.arrived, progressAt: r.now}\n\tif OFF {\n\t\tt.fact, t.mark, t.since = was.fact, was.mark, was.since\n\t}\n",
 		}},
 	},
+	{
+		name: "answer-of-another-change", section: "5", theme: "sessions",
+		rule: "the answer to a change of an epoch that has passed changes nothing",
+		edits: []edit{{
+			"chain/change.go",
+			"\tif !c.inFlight || in.Epoch != c.view.Epoch {\n",
+			"\tif !c.inFlight || in.Epoch != c.view.Epoch && !OFF {\n",
+		}},
+	},
 }
 
 var joins = []mutant{
@@ -227,8 +236,7 @@ var joins = []mutant{
 		}},
 	},
 	{
-		name: "uncommitted-suffix-kept", section: "5, 2", theme: "plain",
-		rare: true, why: "found in 128, 437 and 674 seeds, and once not in 3000",
+		name: "uncommitted-suffix-kept", section: "5, 2", theme: "heads",
 		rule: "a learner forgets what it does not know to be committed when it begins to learn",
 		edits: []edit{{
 			"chain/up.go",
