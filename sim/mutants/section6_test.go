@@ -64,7 +64,7 @@ var once = []mutant{
 		}},
 	},
 	{
-		name: "overtaken-executed", section: "6", theme: "requests",
+		name: "overtaken-executed", section: "6", theme: "plain",
 		rule: "a request below one that was executed changes nothing",
 		edits: []edit{{
 			"table/table.go",
