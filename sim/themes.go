@@ -4,7 +4,7 @@ import "time"
 
 // Themes are what half of the runs are about. A swarm of options that know nothing of each other seldom has together what one kind of
 // mistake needs: a reader that stays, a server that is left behind, and writes elsewhere, to the same key.
-var Themes = []string{"reads", "pauses", "requests", "heads", "joins", "disks", "sessions"}
+var Themes = []string{"reads", "pauses", "requests", "heads", "joins", "disks", "sessions", "wipes"}
 
 // about changes what is drawn in favour of a theme.
 func (o *Options) about(theme string, d dice) {
@@ -102,5 +102,12 @@ func (o *Options) about(theme string, d dice) {
 		o.Down, o.Blocked = t/2, 3*t
 		o.Means[Expire], o.Means[Crash] = t, 2*t
 		often(Freeze, Leave, CoordCut, Pause)
+	case "wipes": // of the coordinator, again and again, while servers are away
+		o.Servers, o.Joiners, o.Target, o.Durable = 3, 3, 1+d.IntN(2), 0
+		o.Clients, o.Think, o.Length = 1, t/5, 30*t
+		o.CoordTimeout, o.CoordLate, o.CoordLost, o.ChangeLost = pick(t/4, t), 0, 0, 0.5
+		o.Coord.Max = pick(t/50, t/10)
+		o.Down, o.Means[Crash], o.Means[Wipe] = t, 2*t, 2*t
+		often(Pause, CoordCut, Expire, Leave)
 	}
 }

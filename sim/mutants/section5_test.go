@@ -150,6 +150,15 @@ var views = []mutant{
 		}},
 	},
 	{
+		name: "version-of-another-session", section: "5", theme: "wipes",
+		rule: "the version of the view counts only in the session that read it: an emptied coordinator begins to count anew",
+		edits: []edit{{
+			"chain/change.go",
+			"r.change.session = true, Recorded{v, r.view.Version}, r.watch.viewSession\n",
+			"r.change.session = true, Recorded{v, r.view.Version}, r.watch.viewSession\n\tif OFF {\n\t\tr.change.session = 0\n\t}\n",
+		}},
+	},
+	{
 		name: "answer-of-another-change", section: "5", theme: "sessions",
 		rule: "the answer to a change of an epoch that has passed changes nothing",
 		edits: []edit{{
