@@ -75,7 +75,8 @@ func (r *Replica) newIncarnation() {
 	r.down.restart(r)
 	r.endTransfer()
 	r.teach = teacher{transfers: r.teach.transfers, arrived: r.teach.arrived}
-	r.change = change{due: true, deleting: r.change.deleting, deletes: r.change.deletes}
+	// What has been asked for stays asked for: the answer names an epoch only, and we may want another view of the same one.
+	r.change.due, r.change.create, r.change.waits = true, false, ""
 	r.restartBarrier()
 }
 
