@@ -22,8 +22,8 @@ type detector struct {
 	seen   map[MemberID]*sighting
 	orders uint64
 
-	// viewSession is the coordinator session that has read the view we are in, or made it: what it does not list now is gone, not
-	// merely unknown to it yet. Zero for none.
+	// viewSession is the coordinator session that has read the view we are in, or that there is none, or has made it: what it does not
+	// list now is gone, not merely unknown to it yet. Zero for none.
 	viewSession uint64
 	viewAt      time.Duration // observed, when we adopted the view
 	listKnew    known         // what we knew when the list in flight was asked for
@@ -258,7 +258,7 @@ func (r *Replica) coordView(in CoordView) {
 	case in.Outcome == OutcomeUnknown || in.Outcome == OutcomeConflict:
 		return
 	case in.Outcome == OutcomeMissing && r.view.Chain == 0:
-		r.change.create = d.syncing
+		r.change.create, d.viewSession = d.syncing, in.Session
 		return
 	case in.Outcome == OutcomeMissing:
 		r.chainLost("the coordinator has no view of chain "+r.view.Chain.String(), nothingThere)

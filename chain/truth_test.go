@@ -170,7 +170,10 @@ func (k *truth) match(r Registered) (int, Outcome) {
 
 // change is the compare-and-set of the view with the deletions that belong to it: all or nothing.
 func (k *truth) change(a AskChange) Outcome {
-	if k.view.Version != a.From || a.Session != 0 && a.Session != k.session {
+	if a.Session == 0 {
+		k.c.t.Errorf("%v is asked for, whichever session read version %d", a.View, a.From)
+	}
+	if k.view.Version != a.From || a.Session != k.session {
 		return OutcomeConflict
 	}
 	for _, d := range a.Delete {
