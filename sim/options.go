@@ -202,23 +202,6 @@ func Draw(seed uint64) Options {
 	if chance(0.3) {
 		o.Watch = between(t/50, t/4)
 	}
-	if chance(0.1) { // slow disks, and tails that go soon: what a disk has done, and what it is still to do, differ most
-		o.Servers, o.Joiners, o.Durable, o.Target = 3, 3, 1, 0
-		o.Disk = Range{Min: t / 50, Max: t / 2, Rare: t}
-		o.Coord.Max, o.Coord.Rare, o.CoordTimeout = t/500, 0, t/4
-		o.Delay = Range{Min: t / 5000, Max: t / 1000}
-		o.Think = t / 50
-		o.Means[Leave], o.Means[Crash] = o.Length/15, o.Length/12
-		o.Means[Expire], o.Means[Outage], o.Means[Wipe] = 0, 0, 0
-		return o
-	}
-	if chance(0.1) { // busy, on slow links: what is committed here and applied there differs most
-		o.NoLeases = []float64{0, 1}[rng.IntN(2)]
-		o.Clients, o.Ops, o.Think, o.Delay.Max, o.Length = 5, 4, t/100, t/20, 5*t
-		if chance(0.5) { // and much of it on its way twice
-			o.Async, o.Means[Break] = 0.9, o.Length/40
-		}
-	}
 	o.Theme = "plain"
 	if i := rng.IntN(2 * len(Themes)); i < len(Themes) {
 		o.about(Themes[i], dice{rng})

@@ -4,7 +4,7 @@ import "time"
 
 // Themes are what half of the runs are about. A swarm of options that know nothing of each other seldom has together what one kind of
 // mistake needs: a reader that stays, a server that is left behind, and writes elsewhere, to the same key.
-var Themes = []string{"reads", "pauses", "requests", "heads", "joins", "disks", "sessions", "wipes"}
+var Themes = []string{"reads", "pauses", "requests", "heads", "joins", "disks", "busy", "sessions", "wipes"}
 
 // about changes what is drawn in favour of a theme.
 func (o *Options) about(theme string, d dice) {
@@ -93,6 +93,12 @@ func (o *Options) about(theme string, d dice) {
 		o.Means[Leave], o.Means[Crash] = pick(t, 2*t), pick(t, 2*t)
 		o.Means[Expire], o.Means[Outage], o.Means[Wipe] = 0, 0, 0
 		often(Clog, Break, Flap)
+	case "busy": // clients on slow links: what is committed here and applied there differs most
+		o.Clients, o.Ops, o.Think, o.Length = 5, 4, t/100, 5*t
+		o.Delay.Max, o.NoLeases = t/20, number(0, 1)
+		if d.chance(0.5) { // and much of it is on its way twice
+			o.Async, o.Means[Break] = 0.9, o.Length/40
+		}
 	case "sessions": // with the coordinator, that end and begin anew at a server of the ensemble that is behind
 		o.Servers, o.Joiners, o.Target = 3, 3, 0
 		o.Clients, o.Think = 3, t/20
