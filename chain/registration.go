@@ -15,7 +15,7 @@ type registration struct {
 	leaving    bool // the request in flight says that we leave
 	sentAt     Time // of the last request
 	confirmed  Time // when the last success came
-	unsure     bool // the version may not be what we think: a list will tell
+	unsure     bool // the version is not what we think: a list will tell
 	judging    bool // the record is gone; the view will tell whether we were evicted
 	notBefore  Time // of registering anew
 	leaseUntil Time
@@ -128,7 +128,8 @@ func (g *registration) judge(r *Replica, newest bool) {
 	}
 }
 
-// listed learns the version of our record from a list, where we were not sure of it.
+// listed learns the version of our record from a list, where we were not sure of it. It may be lower than we knew, where an older state of the
+// coordinator was brought back; or only the list is old, and the next shows more, for a session shows why it has refused.
 func (g *registration) listed(r *Replica, regs []Registered) {
 	if !g.unsure || g.inFlight {
 		return
@@ -136,10 +137,10 @@ func (g *registration) listed(r *Replica, regs []Registered) {
 	g.unsure = false
 	for _, reg := range regs {
 		if reg.MemberID == r.self.MemberID {
-			g.version = max(g.version, reg.Version)
+			g.version = reg.Version
 		}
 	}
-	g.sentAt = 0 // try at once: only the answer to a heartbeat proves anything
+	g.sentAt = min(g.sentAt, r.now.Add(r.timeout()/16-r.heartbeatEvery())) // try soon: only the answer to a heartbeat proves anything
 }
 
 // publishLease lets connections read, or stops them.

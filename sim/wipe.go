@@ -7,7 +7,7 @@ import (
 // wipe is a coordinator that has lost everything, and what an operator needs to bring it back.
 type wipe struct {
 	w      *world
-	was    coordState // at that moment
+	was    coordState // at that moment; with a backup, perhaps earlier in the same view
 	keeper *process   // a member that knows the view, and is not killed meanwhile
 	backup bool       // the operator has a copy, to the moment; else servers are asked (table-server recover)
 }
@@ -30,6 +30,9 @@ func (f *faults) wipe(d dice) bool {
 	}
 	if w.story.on {
 		w.tell("the coordinator loses all that it held; %v keeps it in mind, backup=%t", x.keeper, x.backup)
+	}
+	if x.backup && d.chance(0.5) {
+		x.was = w.coord.earlier(d)
 	}
 	f.wiped = x
 	w.coord.wipe(func(s *coordState) { *s = coordState{at: s.at} })
@@ -83,6 +86,18 @@ func (x *wipe) bringBack() {
 	}
 	w.check.views[viewKey{next.view.Chain, next.view.Epoch}] = next.view.View
 	w.coord.wipe(func(s *coordState) { at := s.at; *s = next; s.at = at })
+}
+
+// earlier is a state with the view of now.
+func (c *coordinator) earlier(d dice) coordState {
+	now, n := c.now(), 1
+	for n < len(c.states) {
+		if s := c.states[len(c.states)-1-n]; !s.exists || s.view.Chain != now.view.Chain || s.view.Version != now.view.Version {
+			break
+		}
+		n++
+	}
+	return c.states[len(c.states)-1-d.IntN(n)]
 }
 
 // wipe changes everything at once. All sessions end.
