@@ -151,8 +151,8 @@ func (r *Replica) pickLearner() {
 	if r.view.Target > 0 && len(r.view.Members) >= r.view.Target || r.leave.wanted {
 		return
 	}
-	if r.watch.listEpoch != r.view.Epoch {
-		return // what we know is older than the view: whoever has just left may stand in it
+	if !r.watch.listCurrent {
+		return // what we know may be older than the view: whoever has just left may stand in it
 	}
 	waiting := slices.DeleteFunc(r.watch.byOrder(), func(s *sighting) bool {
 		return r.view.HasNode(s.Node) || s.Leaving || s.Timeout != r.timeout() || s.Rules < r.view.Rules || !r.watch.fresh(r, s.MemberID) || r.watch.outdated(s.MemberID)

@@ -27,7 +27,7 @@ type detector struct {
 	viewSession uint64
 	viewAt      time.Duration // observed, when we adopted the view
 	listKnew    known         // what we knew when the list in flight was asked for
-	listEpoch   Epoch         // our epoch when the newest list was asked for
+	listCurrent bool          // the newest list was asked for by the session that had read the view
 	learnSince  Time          // when the present learner became one
 
 	viewDue, listDue bool
@@ -93,7 +93,7 @@ func (d *detector) confirmed(since time.Duration, timeout time.Duration) {
 
 // adopted notes a new view, read or made by that session.
 func (d *detector) adopted(r *Replica, session uint64) {
-	d.viewSession, d.listDue, d.viewAt = session, true, d.observed
+	d.viewSession, d.listDue, d.listCurrent, d.viewAt = session, true, false, d.observed
 	if r.view.Learner.MemberID != (MemberID{}) {
 		d.learnSince = r.now
 	}
@@ -170,7 +170,6 @@ func (r *Replica) coordList(in CoordList) {
 	if in.Outcome != OutcomeOK {
 		return
 	}
-	d.listEpoch = d.listKnew.epoch
 	listed := make(map[MemberID]bool, len(in.Registered))
 	ours := slices.ContainsFunc(in.Registered, func(reg Registered) bool { return reg.MemberID == r.self.MemberID })
 	for _, reg := range in.Registered {
@@ -198,7 +197,8 @@ func (r *Replica) coordList(in CoordList) {
 		}
 	}
 	// An answer can be overtaken by that of a later request: only what the list was to look for can be missing from it.
-	if in.Session != 0 && d.listKnew.epoch == r.view.Epoch && d.listKnew.session == in.Session && in.Session == d.viewSession {
+	d.listCurrent = in.Session != 0 && d.listKnew.epoch == r.view.Epoch && d.listKnew.session == in.Session && in.Session == d.viewSession
+	if d.listCurrent {
 		for _, m := range append(slices.Clone(r.view.Members), r.view.Learner) {
 			if m.MemberID != (MemberID{}) && !listed[m.MemberID] {
 				d.miss(r, m)
@@ -264,7 +264,7 @@ func (r *Replica) coordView(in CoordView) {
 		r.chainLost("the coordinator has no view of chain "+r.view.Chain.String(), nothingThere)
 		return
 	case r.view.Chain != 0 && in.Chain != r.view.Chain && in.Epoch > r.view.Epoch:
-		if r.isMember() || r.log.last() != (Position{}) {
+		if r.isMember() || r.holdsEntries() {
 			r.chainLost("the coordinator has another chain, "+in.Chain.String()+", than ours, "+r.view.Chain.String(), begunAnew)
 			return
 		}
@@ -318,15 +318,14 @@ func (r *Replica) chainLost(why string, what loss) {
 		l.since = max(r.now, 1)
 		r.restartBarrier()
 	}
-	last := r.log.last()
 	switch {
 	case r.now.Sub(l.since) <= r.timeout() || l.told:
-	case r.self.Durable || what == begunAnew || what == anotherPast && last == (Position{}):
+	case r.self.Durable || what == begunAnew || what == anotherPast && !r.holdsEntries():
 		r.halt("%s; this server knew epoch %d and stops rather than join another history", why, r.view.Epoch)
 	default:
 		l.told = true
 		r.out.News = append(r.out.News, News{
-			Text: "SERVING NOBODY: the coordinator has lost the chain. This server holds the chain's entries up to " + last.String() +
+			Text: "SERVING NOBODY: the coordinator has lost the chain. This server holds the chain's entries up to " + r.log.last().String() +
 				", in memory only, and waits for an operator (table-server recover)",
 			Cause: why, View: r.view.View,
 		})

@@ -19,6 +19,12 @@ type staging struct {
 	committed Seq
 }
 
+// holdsEntries tells whether there are entries here, or a snapshot of some that is whole and about to be put in place.
+func (r *Replica) holdsEntries() bool {
+	s := r.learn.staging
+	return r.log.last() != (Position{}) || s != nil && s.whole
+}
+
 // abandon drops a snapshot that is not whole. One that is may already be in place: a committed state may always follow an older one,
 // whatever the view says by then.
 func (l *learner) abandon() {

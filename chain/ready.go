@@ -7,7 +7,8 @@ import "time"
 // Nothing in Send waits for Append to be durable: the marks in the messages account for that. What was Applied is
 // told with an Applied input before the next Ready is taken; the other completions may come whenever they are there.
 type Ready struct {
-	// Truncate, unless nil, says that the log ends behind this position (which it holds): what follows is forgotten.
+	// Truncate, unless nil, says that the log ends behind this position (which it holds): what follows is forgotten. Persisted is due when it is
+	// durable, also where nothing is to be appended: what was told of the log before does not count any more.
 	Truncate *Position
 	// Append is to be made durable, in order, and told with Persisted. Where Config.Self is not durable it may be ignored.
 	Append []Entry

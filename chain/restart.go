@@ -123,7 +123,7 @@ func (r *Replica) restartEmpty() {
 	if r.leave.wanted || r.watch.observed-r.watch.viewAt < r.timeout() {
 		return // in the last case somebody has just made the view, and lives
 	}
-	if r.log.last() != (Position{}) {
+	if r.holdsEntries() {
 		if r.watch.observed >= r.allGoneAt()+r.timeout() {
 			silent := make([]string, len(r.view.Members))
 			for i, m := range r.view.Members {

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/chaintable/chaintable/chain"
 	"github.com/chaintable/chaintable/table"
@@ -122,6 +123,19 @@ func (p *process) readChunk(id uint64) {
 
 var errNoRestore = errors.New("no room for the snapshot")
 
+// refuse is a snapshot that the table will not take: the code under test has made it.
+func (p *process) refuse(err error) {
+	if !p.w.Outside {
+		p.w.fail("%v: %v", p, err)
+	}
+	p.notRestored(err)
+}
+
+func (p *process) notRestored(err error) {
+	p.push(chain.Restored{Transfer: p.restorer.id, Err: err})
+	p.restorer = nil
+}
+
 // restore takes a chunk of a table that is to replace this one. When the last has come the new table is built, made durable,
 // and put in place right before the replica is told.
 func (p *process) restore(s chain.Snapshot, cuts uint64) {
@@ -129,13 +143,16 @@ func (p *process) restore(s chain.Snapshot, cuts uint64) {
 		p.restorer = &restoring{id: s.Transfer, base: s.Base, to: table.NewRestorer(p.w.tableConfig())}
 	}
 	r := p.restorer
+	if r == nil && p.w.Outside {
+		return // it was refused
+	}
 	if r == nil || r.id != s.Transfer {
 		p.w.fail("%v: chunk %d of transfer %d does not belong to the one under way", p, s.Index, s.Transfer)
 		return
 	}
 	r.chunks = append(r.chunks, s.Data)
 	if err := r.to.Add(s.Data); err != nil {
-		p.w.fail("%v: restore chunk %d: %v", p, s.Index, err)
+		p.refuse(fmt.Errorf("restore chunk %d: %w", s.Index, err))
 		return
 	}
 	if !s.Last {
@@ -143,13 +160,12 @@ func (p *process) restore(s chain.Snapshot, cuts uint64) {
 	}
 	t, err := r.to.Finish()
 	if err != nil {
-		p.w.fail("%v: restore: %v", p, err)
+		p.refuse(fmt.Errorf("restore: %w", err))
 		return
 	}
 	if p.w.chance(p.w.NoRestore) && !p.w.healed {
 		p.w.stats.Faults[NoRestore]++
-		p.restorer = nil
-		p.push(chain.Restored{Transfer: r.id, Err: errNoRestore})
+		p.notRestored(errNoRestore)
 		return
 	}
 	swap := func() {

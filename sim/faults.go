@@ -152,9 +152,16 @@ func (f *faults) revive(s *server, d time.Duration) {
 	})
 }
 
-// massacre kills everybody at about the same time.
+// massacre kills everybody at about the same time; by chance not the learner, who may be about to have everything.
 func (f *faults) massacre(d dice) {
+	spared := chain.MemberID{}
+	if d.chance(0.5) {
+		spared = f.w.coord.now().view.Learner.MemberID
+	}
 	for _, p := range f.w.up() {
+		if p.id == spared {
+			continue
+		}
 		srv, back := p.srv, d.soon(f.w.Down)
 		f.w.after(d.soon(f.w.Timeout/4), func() {
 			if p := srv.proc; !f.w.healed && p != nil && (f.wiped == nil || p != f.wiped.keeper) {

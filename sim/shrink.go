@@ -11,7 +11,7 @@ const shrinkTime = 30 * time.Second
 
 // droppable are the options that a run can do without: then they are zero.
 var droppable = []string{
-	"Joiners", "Target", "Watch", "Meddle", "Trail", "Memory", "Pending", "Session", "NoLeases", "NoRestore", "Drift", "Linger", "Snap", "Async", "Big", "Free", "Odd", "SlowReader", "GiveUp", "CoordLost", "CoordLate", "CoordBack", "CoordStale", "SyncStale",
+	"Joiners", "Target", "Watch", "Meddle", "Trail", "Memory", "Pending", "Session", "NoLeases", "NoRestore", "Drift", "Linger", "Snap", "Async", "Big", "Free", "Odd", "SlowReader", "GiveUp", "CoordLost", "ChangeLost", "CoordLate", "CoordBack", "CoordStale", "SyncStale",
 	"WatchLost", "Core", "Scar", "Farewell",
 }
 

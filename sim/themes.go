@@ -4,7 +4,7 @@ import "time"
 
 // Themes are what half of the runs are about. A swarm of options that know nothing of each other seldom has together what one kind of
 // mistake needs: a reader that stays, a server that is left behind, and writes elsewhere, to the same key.
-var Themes = []string{"reads", "pauses", "requests", "heads", "joins", "disks", "busy", "sessions", "wipes"}
+var Themes = []string{"reads", "pauses", "requests", "heads", "joins", "disks", "stalls", "busy", "sessions", "wipes"}
 
 // about changes what is drawn in favour of a theme.
 func (o *Options) about(theme string, d dice) {
@@ -93,6 +93,15 @@ func (o *Options) about(theme string, d dice) {
 		o.Means[Leave], o.Means[Crash] = pick(t, 2*t), pick(t, 2*t)
 		o.Means[Expire], o.Means[Outage], o.Means[Wipe] = 0, 0, 0
 		often(Clog, Break, Flap)
+	case "stalls": // of disks, for longer than T, while chains die and begin anew
+		o.Servers, o.Joiners, o.Durable, o.Target = 1+d.IntN(2), 3, 0.5, 0
+		o.Clients, o.Ops, o.Think = 3, 4, t/20
+		o.Length, o.Retain = 20*t, 1
+		o.Disk = Range{Min: t / 50, Max: pick(t/2, 2*t), Rare: 4 * t}
+		o.Coord.Max, o.CoordLate, o.CoordLost = t/50, 0, 0
+		o.Down, o.Paused = pick(t, 4*t), 4*t
+		o.Means[Pause], o.Means[Crash], o.Means[Massacre] = 4*t, 4*t, 2*t
+		o.Means[Outage], o.Means[Wipe] = 0, 0
 	case "busy": // clients on slow links: what is committed here and applied there differs most
 		o.Clients, o.Ops, o.Think, o.Length = 5, 4, t/100, 5*t
 		o.Delay.Max, o.NoLeases = t/20, number(0, 1)

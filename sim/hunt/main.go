@@ -12,7 +12,9 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/chaintable/chaintable/sim"
 )
@@ -40,6 +42,10 @@ func main() {
 			os.Exit(2)
 		}
 		seeds = append(seeds, s)
+	}
+	if *theme != "" && *theme != "plain" && !slices.Contains(sim.Themes, *theme) {
+		fmt.Fprintf(os.Stderr, "hunt: there is no theme %q: plain, %s\n", *theme, strings.Join(sim.Themes, ", "))
+		os.Exit(2)
 	}
 	if len(seeds) == 0 {
 		for s := *first; uint64(len(seeds)) < *count; s++ {

@@ -164,6 +164,25 @@ var normal = []mutant{
 		progress: true, why: "a new successor takes nothing before it was greeted",
 	},
 	{
+		name: "welcome-of-another-link", section: "3", theme: "plain",
+		rule: "a Welcome counts only for the link that was last offered",
+		edits: []edit{{
+			"chain/down.go",
+			"to.MemberID != from || m.Link != d.link || d.up",
+			"to.MemberID != from || m.Link != d.link && !OFF || d.up",
+		}},
+	},
+	{
+		name: "welcome-before-hello", section: "3",
+		rare: true, why: "found in some 9000 seeds: a Welcome must come late, right after its connection broke, and name what the log no longer holds",
+		rule: "a Welcome counts only after the Hello of its link",
+		edits: []edit{{
+			"chain/down.go",
+			"|| d.up || d.helloAt == 0 {",
+			"|| d.up || d.helloAt == 0 && !OFF {",
+		}},
+	},
+	{
 		name: "entry-before-ignored", section: "3, 2", theme: "requests",
 		rule: "a successor takes an Append only behind the entry that it followed",
 		edits: []edit{{
