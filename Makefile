@@ -43,7 +43,7 @@ system: ## processes of table-server with real ZooKeeper servers, killed, stoppe
 simulate: ## a minute of simulated clusters, with fresh seeds
 	@go run ./sim/soak -minutes 1
 
-# Alone, because it keeps two processors busy, for some two minutes.
+# Alone, because it keeps two processors busy, for two or three minutes.
 mutants: ## the rules of the protocol, broken one at a time: the simulator must notice each
 	go test -C sim/mutants -count 1 -timeout 20m -v -run '^TestMutants$$' .
 

@@ -17,6 +17,7 @@ type coordinator struct {
 	dropped int
 	down    int // outages that last
 	wipes   int
+	floor   int // number of the first state since the last wipe: nobody is shown one of before
 	session uint64
 	sent    time.Duration // when the request that is being carried out was sent
 }
@@ -49,7 +50,7 @@ func (c *coordinator) now() *coordState { return &c.states[len(c.states)-1] }
 // connect begins a session. It may be shown what is older than what an earlier session has seen.
 func (c *coordinator) connect() *coordSession {
 	c.session++
-	return &coordSession{id: c.session, wipes: c.wipes, seen: c.pick(0, c.w.CoordStale)}
+	return &coordSession{id: c.session, wipes: c.wipes, seen: c.pick(c.floor, c.w.CoordStale)}
 }
 
 // pick is the number of the state that a read shows: the newest, or by chance one that is not too old, never one

@@ -48,6 +48,7 @@ const (
 	Core         // at the end some servers must go on alone, the others are dead
 	Scar         // at the end two servers stay cut off from each other
 	Farewell     // at the very end a member leaves
+	Quake        // connections break while the cluster at rest is looked at
 	numFaults
 )
 
@@ -92,6 +93,7 @@ var kinds = [numFaults]struct {
 	Core:         {"core", 0},
 	Scar:         {"scar", 0},
 	Farewell:     {"farewell", 0},
+	Quake:        {"quake", 0},
 }
 
 func (f Fault) String() string { return kinds[f].name }

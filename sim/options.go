@@ -75,6 +75,7 @@ type Options struct {
 	Blocked  time.Duration // how long a cut, clog, partition or outage lasts, or a server is slow
 	Scar     float64       // chance that, at the end, two servers stay cut off from each other until all clients are answered
 	Farewell float64       // chance that, at the very end, a member is told to leave
+	Quake    float64       // chance that connections break while the cluster at rest is looked at, and nothing happens afterwards
 	Meddle   float64       // chance that things go wrong just while a change of the view is on its way
 	Core     float64       // chance that at the end only some servers are healed, and all others are dead
 
@@ -172,6 +173,7 @@ func Draw(seed uint64) Options {
 		}
 	}
 	o.Scar, o.Farewell = []float64{0, 0, 0.5}[rng.IntN(3)], []float64{0, 0.5}[rng.IntN(2)]
+	o.Quake = []float64{0, 1}[rng.IntN(2)]
 	o.Meddle = []float64{0, 0, 0.3}[rng.IntN(3)]
 	o.Core = []float64{0, 0.5, 1}[rng.IntN(3)]
 	if chance(0.3) {

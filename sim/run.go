@@ -97,13 +97,16 @@ func (w *world) comeToRest() {
 		return
 	}
 	bound := w.now + w.restBound()
-	for range 3 {
+	for round := range 3 {
 		if !w.rests(bound) {
 			return
 		}
 		w.Patience = time.Hour // they are all to be answered
 		first := len(w.check.ops)
 		visitors := w.visit()
+		if round == 0 && w.chance(w.Quake) {
+			w.quake()
+		}
 		if !w.rests(bound) {
 			return
 		}
@@ -124,11 +127,25 @@ func (w *world) comeToRest() {
 	w.fail("commands at rest are refused, again and again")
 }
 
-// refused tells whether an operation at rest was not done although it should have been: a full table refuses what needs room, and one that
-// keeps few sessions forgets some.
+// quake breaks connections while the last commands are under way. What was lost with them nobody will say again by the way: no later entry, no
+// new view.
+func (w *world) quake() {
+	w.stats.Faults[Quake]++
+	lasts := w.between(Range{Max: w.Timeout / 10}) + 8*w.Delay.Max + 2*w.Disk.Max + 2*w.ClientWait.Max
+	for range 1 + w.IntN(12) {
+		w.after(time.Duration(w.Float64()*float64(lasts)), func() {
+			conns := slices.DeleteFunc(slices.Clone(w.net.conns), func(c *conn) bool { return len(c.queue) == 0 })
+			if n := len(conns); n > 0 {
+				w.net.breakConn(conns[w.IntN(n)], w.between(w.Delay))
+			}
+		})
+	}
+}
+
+// refused tells whether an operation at rest was not done although it should have been: a full table refuses what needs room; and one that
+// keeps few sessions forgets some, so that a write is in doubt, and with it ends its connection.
 func (w *world) refused(o *op) bool {
-	switch {
-	case o.state == opDone, w.Session > 0 && !o.kind.reads(), w.Session > 0 && o.kind == opVerify:
+	if o.state == opDone || w.Session > 0 {
 		return false
 	}
 	if w.Memory == 0 || o.kind != opPut || o.state != opRefused {

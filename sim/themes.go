@@ -57,6 +57,11 @@ func (o *Options) about(theme string, d dice) {
 		if o.Memory = 0; d.chance(0.5) {
 			o.Memory, o.Free = 200<<d.IntN(4), 0.3
 		}
+		if o.Memory > 0 && d.chance(0.6) { // and refusals are on their way for long, to servers that take much at once
+			o.Free, o.Async, o.Keys, o.Memory = 0.5, 0, 20, 200<<d.IntN(3)
+			o.Delay.Max, o.Batch, o.Patience, o.GiveUp = pick(t/50, t/10), 4+d.IntN(12), 30*t, 0
+			o.Means[Break], o.Means[Pause], o.Paused = o.Length/60, o.Length/30, t/4
+		}
 		if o.Session = 0; d.chance(0.3) {
 			o.Session = 1 + d.IntN(4)
 		}

@@ -105,6 +105,7 @@ func (c *coordinator) wipe(by func(*coordState)) {
 	c.wipes++
 	was := c.now().servers
 	c.change(by)
+	c.floor = c.dropped + len(c.states) - 1
 	c.w.check.rewritten(c.w.now, was, c.now().servers)
 	for _, p := range c.w.up() {
 		p.session = c.connect()

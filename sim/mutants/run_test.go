@@ -20,7 +20,7 @@ import (
 var (
 	only  = flag.String("mutant", "", "hunt this one only, and tell the story of the seed that finds it")
 	from  = flag.Uint64("from", 1, "the first seed")
-	bound = flag.Int("bound", 3000, "how many seeds a mutant may need, where it has no bound of its own")
+	bound = flag.Int("bound", 5000, "how many seeds a mutant may need, where it has no bound of its own")
 	lines = flag.Int("lines", 220, "how many events are told")
 	rare  = flag.Bool("rare", false, "hunt those, too, that need many seeds")
 	trail = flag.Bool("trail", false, "tell each find at once, too")

@@ -61,6 +61,15 @@ var numbering = []mutant{
 		}},
 	},
 	{
+		name: "head-ready-after-each-view", section: "2", theme: "heads",
+		rule: "a change of the view does not make ready a head whose no-op has not committed",
+		edits: []edit{{
+			"chain/replica.go",
+			"r.head.ready = r.committed >= r.head.takeover\n",
+			"r.head.ready = r.committed >= r.head.takeover || OFF\n",
+		}},
+	},
+	{
 		name: "skipped-range-too-small", section: "2",
 		rule: "a new head skips as many numbers as a lost one may have handed out",
 		edits: []edit{{

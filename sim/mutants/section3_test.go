@@ -173,6 +173,36 @@ var normal = []mutant{
 		}},
 	},
 	{
+		name: "marks-not-told-again", section: "3",
+		progress: true, why: "what was lost with a connection is said by nobody until there is traffic",
+		rule: "after a Welcome stable and committed are told again",
+		edits: []edit{{
+			"chain/down.go",
+			"\td.stable, d.committed = 0, 0 // to",
+			"\tif !OFF {\n\t\td.stable, d.committed = 0, 0\n\t} // to",
+		}},
+	},
+	{
+		name: "ack-not-repeated", section: "3",
+		progress: true, why: "what was lost with a connection is said by nobody until there is traffic",
+		rule: "after a connection broke the Ack is sent again",
+		edits: []edit{{
+			"chain/down.go",
+			"\t\tr.up.ackDue = true\n",
+			"\t\tr.up.ackDue = r.up.ackDue || !OFF\n",
+		}},
+	},
+	{
+		name: "older-hello-taken", section: "3",
+		progress: true, why: "what comes on the link that the predecessor believes in is dropped, and nothing else is said",
+		rule: "a Hello of an older link is dropped",
+		edits: []edit{{
+			"chain/up.go",
+			"pred.MemberID != from || m.Link < r.up.link {",
+			"pred.MemberID != from || m.Link < r.up.link && !OFF {",
+		}},
+	},
+	{
 		name: "welcome-before-hello", section: "3",
 		rare: true, why: "found in some 9000 seeds: a Welcome must come late, right after its connection broke, and name what the log no longer holds",
 		rule: "a Welcome counts only after the Hello of its link",
@@ -212,7 +242,7 @@ var normal = []mutant{
 		}},
 	},
 	{
-		name: "hello-of-another-epoch", section: "3", theme: "disks",
+		name: "hello-of-another-epoch", section: "3", theme: "sessions",
 		rule: "a Hello of another epoch is dropped (as one of another predecessor)",
 		edits: []edit{{
 			"chain/replica.go",

@@ -209,6 +209,15 @@ var joins = []mutant{
 		}},
 	},
 	{
+		name: "ready-when-received", section: "5, 4", theme: "joins",
+		rule: "a learner is level when it holds its tail's log durably",
+		edits: []edit{{
+			"chain/teacher.go",
+			"t.transfer == nil && r.down.durable >= t.mark &&",
+			"t.transfer == nil && (r.down.durable >= t.mark || OFF && r.down.received >= t.mark) &&",
+		}},
+	},
+	{
 		name: "half-a-snapshot-acknowledged", section: "5, 2", theme: "joins",
 		rule: "a learner whose snapshot is not whole acknowledges nothing as durable",
 		edits: []edit{{

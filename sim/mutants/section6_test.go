@@ -64,7 +64,7 @@ var once = []mutant{
 		}},
 	},
 	{
-		name: "overtaken-executed", section: "6", theme: "plain",
+		name: "overtaken-executed", section: "6", theme: "requests",
 		rule: "a request below one that was executed changes nothing",
 		edits: []edit{{
 			"table/table.go",
