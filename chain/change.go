@@ -112,7 +112,7 @@ func (r *Replica) removeDead() bool {
 		switch {
 		case r.watch.removable(r, m.MemberID):
 			gone = append(gone, m)
-			since = max(since, r.watch.seen[m.MemberID].still+r.timeout())
+			since = max(since, r.watch.stillSince(r.watch.seen[m.MemberID])+r.timeout())
 		case i < r.index:
 			before++
 		}

@@ -28,6 +28,8 @@ type detector struct {
 	viewAt      time.Duration // observed, when we adopted the view
 	listKnew    known         // what we knew when the list in flight was asked for
 	listCurrent bool          // the newest list was asked for by the session that had read the view
+	listSession uint64        // of the newest list
+	since       time.Duration // observed, when the first list of that session came
 	learnSince  Time          // when the present learner became one
 
 	viewDue, listDue bool
@@ -112,11 +114,16 @@ func (d *detector) anotherLife(r *Replica, m MemberID) bool {
 // once.
 func (d *detector) removable(r *Replica, m MemberID) bool {
 	s := d.seen[m]
-	if s == nil || m == r.self.MemberID {
+	if s == nil || m == r.self.MemberID || !d.listCurrent {
 		return false
 	}
-	return d.anotherLife(r, m) || d.observed-s.still >= max(r.timeout(), s.Timeout)
+	return d.anotherLife(r, m) || d.observed-d.stillSince(s) >= max(r.timeout(), s.Timeout)
 }
+
+// stillSince is from when the time counts that a registration has stood still, or been gone. It counts within the session that would make the
+// change: before it began an older state of the coordinator may have been brought back, in which a version that had stood still, or was
+// gone, is there again and alive.
+func (d *detector) stillSince(s *sighting) time.Duration { return max(s.still, d.since) }
 
 // fresh tells whether a registration has moved lately.
 func (d *detector) fresh(r *Replica, m MemberID) bool {
@@ -171,6 +178,9 @@ func (r *Replica) coordList(in CoordList) {
 		return
 	}
 	listed := make(map[MemberID]bool, len(in.Registered))
+	if in.Session != d.listSession {
+		d.listSession, d.since = in.Session, d.observed
+	}
 	ours := slices.ContainsFunc(in.Registered, func(reg Registered) bool { return reg.MemberID == r.self.MemberID })
 	for _, reg := range in.Registered {
 		listed[reg.MemberID] = true
@@ -284,6 +294,7 @@ func (r *Replica) coordView(in CoordView) {
 	r.lost = lostChain{}
 	r.adopt(in.Recorded, in.Session)
 	if in.Epoch == r.view.Epoch {
+		d.listCurrent = d.listCurrent && in.Session == d.viewSession
 		r.view.Version, d.viewSession = in.Version, in.Session
 	}
 	r.reg.judge(r, d.syncing)

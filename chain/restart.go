@@ -111,7 +111,7 @@ func (r *Replica) memberByNode(id NodeID) int {
 func (r *Replica) allGoneAt() (at time.Duration) {
 	for _, m := range r.view.Members {
 		if s := r.watch.seen[m.MemberID]; s != nil {
-			at = max(at, s.still+r.timeout())
+			at = max(at, r.watch.stillSince(s)+r.timeout())
 		}
 	}
 	return at

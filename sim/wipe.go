@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"time"
+
 	"github.com/chaintable/chaintable/chain"
 )
 
@@ -9,7 +11,8 @@ type wipe struct {
 	w      *world
 	was    coordState // at that moment; with a backup, perhaps earlier in the same view
 	keeper *process   // a member that knows the view, and is not killed meanwhile
-	backup bool       // the operator has a copy, to the moment; else servers are asked (table-server recover)
+	backup bool       // the operator has a copy; else servers are asked (table-server recover)
+	takes  time.Duration
 }
 
 // wipe has the coordinator forget all, at a moment at which some member has adopted the newest view.
@@ -19,7 +22,10 @@ func (f *faults) wipe(d dice) bool {
 	if f.wiped != nil || !now.exists {
 		return false
 	}
-	x := &wipe{w: w, was: *now, backup: d.chance(0.5)}
+	x := &wipe{w: w, was: *now, backup: d.chance(0.5), takes: 4 * w.Timeout}
+	if x.backup && d.chance(0.5) {
+		x.takes = w.Timeout / 8 // so soon that leases of before still run
+	}
 	for _, m := range now.view.Members {
 		if p := w.check.processes[m.MemberID]; p != nil && !p.dead && !p.leaving && p.view.Epoch == now.view.Epoch {
 			x.keeper = p
@@ -42,7 +48,7 @@ func (f *faults) wipe(d dice) bool {
 
 // later has the operator come.
 func (x *wipe) later(d dice) {
-	x.w.after(d.soon(4*x.w.Timeout), func() {
+	x.w.after(d.soon(x.takes), func() {
 		switch {
 		case x.w.faults.wiped != x:
 		case x.ready():
@@ -90,8 +96,11 @@ func (x *wipe) bringBack() {
 
 // earlier is a state with the view of now.
 func (c *coordinator) earlier(d dice) coordState {
-	now, n := c.now(), 1
-	for n < len(c.states) {
+	now, n, most := c.now(), 1, 1+d.IntN(4*len(c.now().servers)+1) // or back to the beginning
+	if d.chance(0.3) {
+		most = len(c.states)
+	}
+	for n < min(len(c.states), most) {
 		if s := c.states[len(c.states)-1-n]; !s.exists || s.view.Chain != now.view.Chain || s.view.Version != now.view.Version {
 			break
 		}

@@ -68,8 +68,8 @@ var views = []mutant{
 		rule: "a registration must have stood still for T before its member is removed",
 		edits: []edit{{
 			"chain/detector.go",
-			"\treturn d.anotherLife(r, m) || d.observed-s.still >= max(r.timeout(), s.Timeout)\n",
-			"\tif OFF && d.observed-s.still >= r.timeout()*4/10 {\n\t\treturn true\n\t}\n\treturn d.anotherLife(r, m) || d.observed-s.still >= max(r.timeout(), s.Timeout)\n",
+			"\treturn d.anotherLife(r, m) || d.observed-d.stillSince(s) >= max(r.timeout(), s.Timeout)\n",
+			"\tif OFF && d.observed-s.still >= r.timeout()*4/10 {\n\t\treturn true\n\t}\n\treturn d.anotherLife(r, m) || d.observed-d.stillSince(s) >= max(r.timeout(), s.Timeout)\n",
 		}},
 	},
 	{
@@ -166,6 +166,15 @@ var views = []mutant{
 			"chain/registration.go",
 			"\tr.change.due, r.change.create, r.change.waits = true, false, \"\"\n",
 			"\tr.change.due, r.change.create, r.change.waits = true, false, \"\"\n\tif OFF {\n\t\tr.change.inFlight = false\n\t}\n",
+		}},
+	},
+	{
+		name: "still-in-another-session", section: "5, 7", theme: "wipes",
+		rule: "that a registration stands still counts only within the session that makes the change: an older one may have been brought back",
+		edits: []edit{{
+			"chain/detector.go",
+			"{ return max(s.still, d.since) }",
+			"{\n\tif OFF {\n\t\treturn s.still\n\t}\n\treturn max(s.still, d.since)\n}",
 		}},
 	},
 	{
