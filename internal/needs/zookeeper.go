@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -242,17 +243,27 @@ func (z *ZooKeeper) signal(s os.Signal) {
 	}
 }
 
+// Ports are drawn from those below the ones that Linux (from 32768 on) and other systems give to connections: such a connection could take
+// one before ZooKeeper has it, which takes half a second to start.
+const (
+	lowestPort = 10_000
+	portRange  = 22_000
+)
+
 // freePorts are n ports of the loopback interface on which nobody listens.
 func freePorts(tb testing.TB, n int) []int {
 	tb.Helper()
-	ports := make([]int, n)
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
+	var ports []int
+	for tries := 0; len(ports) < n; tries++ {
+		port := lowestPort + rand.IntN(portRange)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		switch {
+		case err == nil:
+			defer l.Close() // not before all are found, so that they differ
+			ports = append(ports, port)
+		case !errors.Is(err, syscall.EADDRINUSE) || tries > 100*n:
 			tb.Fatal(err)
 		}
-		defer l.Close() // not before all are found, so that they differ
-		ports[i] = l.Addr().(*net.TCPAddr).Port
 	}
 	return ports
 }
