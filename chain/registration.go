@@ -15,7 +15,7 @@ type registration struct {
 	leaving    bool // the request in flight says that we leave
 	sentAt     Time // of the last request
 	confirmed  Time // when the last success came
-	unsure     bool // the version is not what we think: a list will tell
+	unsure     bool // the version may not be what we think: a list will tell
 	judging    bool // the record is gone; the view will tell whether we were evicted
 	notBefore  Time // of registering anew
 	leaseUntil Time
