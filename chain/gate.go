@@ -60,7 +60,7 @@ func (g *Gate) raise(seq Seq, hashes []uint64, all bool) {
 	raise(&g.last, uint64(seq))
 }
 
-// lower forgets what stood above seq, for a learner that has forgotten it too: it might never come again, and reads would wait for
+// lower forgets what stood above seq, for a learner that has dropped it too: it might never come again, and reads would wait for
 // it. Nobody can be answered who noted it, for this replica serves nobody until its next term.
 func (g *Gate) lower(seq Seq) {
 	for i := range g.slots {

@@ -27,16 +27,22 @@ func (r *Replica) holdsEntries() bool {
 
 // abandon drops a snapshot that is not whole. One that is may already be in place: a committed state may always follow an older one,
 // whatever the view says by then.
-func (l *learner) abandon() {
-	if l.staging != nil && !l.staging.whole {
-		l.staging = nil
+func (r *Replica) abandon() {
+	if s := r.learn.staging; s != nil && !s.whole {
+		r.unstage()
 	}
+}
+
+// unstage drops a snapshot with the entries behind it. Reads are not to wait for these.
+func (r *Replica) unstage() {
+	r.learn.staging = nil
+	r.gate.lower(r.log.last().Seq)
 }
 
 // forget drops what we do not know to be committed, once, before we learn from a tail that has not taught us. It is the only
 // place where a replica forgets anything.
 func (r *Replica) forget(from MemberID) {
-	r.learn.from, r.learn.staging = from, nil
+	r.learn.from = from
 	r.log.truncate(r.committed)
 	end := r.log.last()
 	r.durable = min(r.durable, end.Seq)
@@ -50,7 +56,7 @@ func (r *Replica) forget(from MemberID) {
 	}
 	r.out.Append = kept
 	r.forgetNumbers(end.Seq)
-	r.gate.lower(end.Seq)
+	r.unstage()
 }
 
 // snapshot takes a chunk.
@@ -63,6 +69,7 @@ func (r *Replica) snapshot(from MemberID, m Snapshot) {
 		if m.Index != 0 || s != nil && s.whole {
 			return
 		}
+		r.unstage()
 		s = &staging{transfer: m.Transfer, base: m.Base, log: entryLog{base: m.Base}, committed: m.Base.Seq}
 		r.learn.staging = s
 	}
@@ -81,15 +88,15 @@ func (r *Replica) restored(in Restored) {
 	if s == nil || s.transfer != in.Transfer {
 		return
 	}
-	r.learn.staging = nil
 	if in.Err != nil {
+		r.unstage()
 		r.out.News = append(r.out.News, News{Text: "snapshot refused", Cause: in.Err.Error(), View: r.view.View})
 		if r.learning {
 			r.out.Close = append(r.out.Close, r.learn.from)
 		}
 		return
 	}
-	r.log = s.log
+	r.log, r.learn.staging = s.log, nil
 	r.cuts++
 	r.snapshotTaken()
 	r.applying, r.applied, r.bytes = s.base.Seq, s.base.Seq, in.Bytes

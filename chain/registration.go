@@ -71,7 +71,7 @@ func (r *Replica) newIncarnation() {
 	}
 	r.index, r.learning = -1, false
 	r.up = upstream{}
-	r.learn.abandon()
+	r.abandon()
 	r.down.restart(r)
 	r.endTransfer()
 	r.teach = teacher{transfers: r.teach.transfers, arrived: r.teach.arrived}

@@ -320,7 +320,7 @@ func (r *Replica) adopt(v Recorded, session uint64) {
 		r.reg.gone(r, 0)
 	}
 	if !r.learning {
-		r.learn.abandon()
+		r.abandon()
 	}
 	r.restartRequests()
 	r.restartBarrier()

@@ -100,6 +100,10 @@ func (r *Replica) state() string {
 // Check tells which invariant does not hold, if any. It is for tests, after every step.
 func (r *Replica) Check() error {
 	last := r.log.last().Seq
+	noted := last // by the gate, at most
+	if s := r.learn.staging; s != nil {
+		noted = max(noted, s.log.last().Seq)
+	}
 	switch {
 	case !(r.applied <= r.applying && r.applying <= r.committed && r.committed <= r.stable() && r.stable() <= last):
 		return fmt.Errorf("chain: want applied %d <= handed out %d <= committed %d <= stable %d <= last %d",
@@ -108,8 +112,8 @@ func (r *Replica) Check() error {
 		return fmt.Errorf("chain: log begins behind %v, but only %d is applied", r.log.base, r.applied)
 	case r.durable > last:
 		return fmt.Errorf("chain: durable %d is above last %d", r.durable, last)
-	case r.gate.Applied() != r.applied || r.gate.All() < last:
-		return fmt.Errorf("chain: gate says applied %d and last %d, want %d and at least %d", r.gate.Applied(), r.gate.All(), r.applied, last)
+	case r.gate.Applied() != r.applied || r.gate.All() < last || r.gate.All() > noted:
+		return fmt.Errorf("chain: gate says applied %d and last %d, want %d and %d to %d", r.gate.Applied(), r.gate.All(), r.applied, last, noted)
 	case r.index != r.view.Index(r.self.MemberID):
 		return fmt.Errorf("chain: index %d in %v", r.index, r.view)
 	case r.learn.staging != nil && !r.learn.staging.whole && !r.learning:

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// wholeSnapshot is a learner that has the last chunk of a snapshot up to 1000, which is not in place yet: its disk is slow. It gets along
-// with an honest coordinator (answer), of which only the view is of interest.
-type wholeSnapshot struct {
+// taught is a learner that has a chunk of a snapshot up to 1000, and perhaps the last one; it is not in place yet, for the disk is slow. It
+// gets along with an honest coordinator (answer), of which only the view is of interest.
+type taught struct {
 	t        *testing.T
 	r        *Replica
 	now      Time
@@ -17,8 +17,8 @@ type wholeSnapshot struct {
 	halted   error
 }
 
-func newWholeSnapshot(t *testing.T) *wholeSnapshot {
-	s := &wholeSnapshot{t: t, now: Time(time.Hour)}
+func newTaught(t *testing.T, whole bool) *taught {
+	s := &taught{t: t, now: Time(time.Hour)}
 	s.tail = Member{MemberID: MemberID{1, 1}, Address: "10.0.0.1:7000"}
 	s.me = Member{MemberID: MemberID{3, 1}, Address: "10.0.0.3:7000"}
 	s.view = Recorded{View{Chain: 9, Epoch: 3, Members: []Member{s.tail}, Learner: s.me, Rules: Rules}, 4}
@@ -27,16 +27,21 @@ func newWholeSnapshot(t *testing.T) *wholeSnapshot {
 		t.Fatal(err)
 	}
 	s.run(300 * time.Millisecond)
-	for _, m := range []Message{Hello{Link: 1}, Snapshot{Link: 1, Transfer: 1, Base: Position{1000, 2}, Last: true}} {
+	entry := Entry{Kind: KindCommand, Seq: 1001, Epoch: 2, Command: []byte("x")}
+	for _, m := range []Message{
+		Hello{Link: 1},
+		Snapshot{Link: 1, Transfer: 1, Base: Position{1000, 2}, Last: whole},
+		Append{Link: 1, Prev: Position{1000, 2}, Entries: []Entry{entry}},
+	} {
 		s.step(Received{Envelope{Chain: 9, Epoch: 3, From: s.tail.MemberID, To: s.me.MemberID, Message: m}})
 	}
-	if st := s.r.learn.staging; st == nil || !st.whole {
-		t.Fatal("there is no whole snapshot")
+	if st := s.r.learn.staging; st == nil || st.whole != whole || st.log.last() != (Position{1001, 2}) {
+		t.Fatalf("this is staged: %+v", st)
 	}
 	return s
 }
 
-func (s *wholeSnapshot) step(in Input) {
+func (s *taught) step(in Input) {
 	s.r.Step(s.now, in)
 	for ready := s.r.Ready(); !ready.Empty(); ready = s.r.Ready() {
 		s.halted = ready.Halt
@@ -52,7 +57,7 @@ func (s *wholeSnapshot) step(in Input) {
 	}
 }
 
-func (s *wholeSnapshot) answer(a Ask) Input {
+func (s *taught) answer(a Ask) Input {
 	switch a := a.(type) {
 	case AskRegister:
 		return CoordRegistered{Member: a.Registration.MemberID, Sent: s.now, Outcome: OutcomeOK}
@@ -73,7 +78,7 @@ func (s *wholeSnapshot) answer(a Ask) Input {
 	return nil
 }
 
-func (s *wholeSnapshot) run(d time.Duration) {
+func (s *taught) run(d time.Duration) {
 	for end := s.now.Add(d); s.now < end && s.halted == nil; s.now = s.now.Add(10 * time.Millisecond) {
 		s.step(Tick{})
 	}
@@ -83,18 +88,31 @@ func (s *wholeSnapshot) run(d time.Duration) {
 // it would come into the log of the other chain.
 func TestWholeSnapshotIsHeld(t *testing.T) {
 	t.Run("the chain has died", func(t *testing.T) {
-		s := newWholeSnapshot(t)
+		s := newTaught(t, true)
 		s.run(5 * time.Second)
 		if s.r.view.Chain != 9 {
 			t.Errorf("it begins another chain: %v", s.r.view.View)
 		}
 	})
 	t.Run("another chain has begun", func(t *testing.T) {
-		s := newWholeSnapshot(t)
+		s := newTaught(t, true)
 		s.view = Recorded{View{Chain: 10, Epoch: 5, Members: []Member{{MemberID: MemberID{2, 1}, Address: "10.0.0.2:7000"}}, Learner: s.me, Rules: Rules}, 6}
 		s.run(5 * time.Second)
 		if s.r.view.Chain != 9 || s.halted == nil {
 			t.Errorf("it follows another chain: %v, halted: %v", s.r.view.View, s.halted)
 		}
 	})
+}
+
+// design.md, section 4: reads wait for entries that were appended here. Those behind a snapshot that never became whole are not: nobody
+// would ever send them again.
+func TestReadsDoNotWaitForAnAbandonedSnapshot(t *testing.T) {
+	s := newTaught(t, false)
+	s.run(5 * time.Second)
+	if s.r.view.Chain == 9 || !s.r.serving() {
+		t.Fatalf("it has not begun another chain: %v, %s", s.r.view.View, s.r.Status().State)
+	}
+	if g := s.r.Gate(); g.Key(0) != 0 || g.All() != 0 {
+		t.Errorf("in an empty chain reads wait for %d, and for %d", g.Key(0), g.All())
+	}
 }

@@ -50,8 +50,8 @@ var views = []mutant{
 		rule: "a new tail commits what is stable in its log",
 		edits: []edit{{
 			"chain/replica.go",
-			"\tif !r.learning {\n\t\tr.learn.abandon()\n\t}\n",
-			"\tif !r.learning {\n\t\tr.learn.abandon()\n\t}\n\tif OFF && r.isTail() && old.Index(r.self.MemberID) >= 0 && old.Tail().MemberID != r.self.MemberID {\n\t\tr.commit(r.log.last().Seq)\n\t}\n",
+			"\tif !r.learning {\n\t\tr.abandon()\n\t}\n",
+			"\tif !r.learning {\n\t\tr.abandon()\n\t}\n\tif OFF && r.isTail() && old.Index(r.self.MemberID) >= 0 && old.Tail().MemberID != r.self.MemberID {\n\t\tr.commit(r.log.last().Seq)\n\t}\n",
 		}},
 	},
 	{
