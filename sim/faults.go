@@ -89,7 +89,7 @@ func (f *faults) happen(kind Fault, d dice) bool {
 			p.srv.crash()
 			f.revive(p.srv, d.soon(w.Down))
 		} else {
-			p.leave()
+			p.leave(15 * time.Second)
 			f.revive(p.srv, d.soon(w.Down)+12*time.Second)
 		}
 	case Pause:

@@ -123,8 +123,8 @@ func (p *process) resume() {
 	}
 }
 
-// leave asks the server to take itself out of the chain; it is given 15 s.
-func (p *process) leave() {
+// leave asks the server to take itself out of the chain within some time.
+func (p *process) leave(within time.Duration) {
 	if p.leaving {
 		return
 	}
@@ -133,7 +133,7 @@ func (p *process) leave() {
 		p.w.tell("%v is told to leave", p)
 	}
 	p.push(chain.Leave{})
-	p.later(15*time.Second, func() { p.srv.crash() })
+	p.later(within, func() { p.srv.crash() })
 }
 
 // ticks makes the replica's time pass.

@@ -102,6 +102,9 @@ func (w *world) comeToRest() {
 			return
 		}
 		w.Patience = time.Hour // they are all to be answered
+		if w.coord.now().view.Target == 0 {
+			w.giveUp = time.Hour // and by the protocol alone, for nobody stays outside with a request that it forwarded
+		}
 		first := len(w.check.ops)
 		visitors := w.visit()
 		if round == 0 && w.chance(w.Quake) {
@@ -186,7 +189,7 @@ func (w *world) endures() bool {
 	return w.failure == nil
 }
 
-// takeLeave has a member leave a cluster at rest, which it does before it gives up.
+// takeLeave has a member leave while all members are being asked for this and that. It takes itself out, and everybody is answered.
 func (w *world) takeLeave() {
 	members := w.coord.now().view.Members
 	if len(members) < 2 || !w.chance(w.Farewell) {
@@ -195,7 +198,9 @@ func (w *world) takeLeave() {
 	p := w.check.processes[members[w.IntN(len(members))].MemberID]
 	left := w.stats.Left
 	w.stats.Faults[Farewell]++
-	p.leave()
+	w.visit()
+	w.runUntil(w.now+w.between(Range{Max: w.Timeout / 50}), nil)
+	p.leave(w.restBound())
 	if w.rests(w.now+w.restBound()) && w.stats.Left == left {
 		w.stuck = true
 		w.fail("%v was told to leave the chain at rest, and ended without having left", p)

@@ -164,6 +164,16 @@ var reads = []mutant{
 		}},
 	},
 	{
+		name: "barrier-not-repeated", section: "4", theme: "reads",
+		rule: "a barrier that the head could not number is asked for again",
+		edits: []edit{{
+			"chain/barrier.go",
+			"if len(b.asked) > 0 && !b.passed && r.now",
+			"if !OFF && len(b.asked) > 0 && !b.passed && r.now",
+		}},
+		progress: true, why: "it is about reads that would wait for ever",
+	},
+	{
 		name: "slot-not-raised-while-learning", section: "4", theme: "reads",
 		rule: "the slot is raised on every way into the log: while a snapshot comes in",
 		edits: []edit{{
