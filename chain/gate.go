@@ -15,7 +15,7 @@ const slotCount = 65_536
 //
 // It is linearizable because whatever the tail committed for a key passed through this replica first, where its slot
 // was raised before the entry was forwarded, acknowledged or counted into stable. The seqs go down only where a learner
-// forgets (lower). All methods may be called concurrently; only the Replica writes.
+// drops what it was taught (lower). All methods may be called concurrently; only the Replica writes.
 type Gate struct {
 	slots   [slotCount]atomic.Uint64 // newest seq appended here that touches a key of the slot
 	floor   atomic.Uint64            // newest seq appended here that touches all keys

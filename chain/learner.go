@@ -33,8 +33,11 @@ func (r *Replica) abandon() {
 	}
 }
 
-// unstage drops a snapshot with the entries behind it. Reads are not to wait for these.
+// unstage drops a snapshot, if there is one, with the entries behind it. Reads are not to wait for these.
 func (r *Replica) unstage() {
+	if r.learn.staging != nil {
+		r.out.Unstage, r.out.Restore = true, nil
+	}
 	r.learn.staging = nil
 	r.gate.lower(r.log.last().Seq)
 }

@@ -22,7 +22,8 @@ type Ready struct {
 	// one. Read asks for the next chunk of the one started, told with Chunk. Zero is none.
 	Stop, Start, Read uint64
 	// Restore is chunks of a table that is to replace this one when the last has come, told with Restored. A chunk
-	// with Index 0 begins anew.
+	// with Index 0 begins anew. Unstage says that those of before are of no use, and no more of them will come.
+	Unstage bool
 	Restore []Snapshot
 
 	Send   []Envelope // in order, each receiver's
@@ -38,7 +39,7 @@ type Ready struct {
 // Empty tells whether there is nothing to do.
 func (r *Ready) Empty() bool {
 	return r.Truncate == nil && len(r.Append) == 0 && len(r.Apply) == 0 && r.Stop == 0 && r.Start == 0 && r.Read == 0 &&
-		len(r.Restore) == 0 && len(r.Send) == 0 && len(r.Close) == 0 && len(r.Ask) == 0 && len(r.Answer) == 0 &&
+		!r.Unstage && len(r.Restore) == 0 && len(r.Send) == 0 && len(r.Close) == 0 && len(r.Ask) == 0 && len(r.Answer) == 0 &&
 		len(r.Probe) == 0 && len(r.News) == 0 && r.Halt == nil && !r.Left
 }
 

@@ -51,16 +51,11 @@ func (r *Replica) flushRegistration() {
 // describe is what we say of ourselves.
 func (r *Replica) describe() Registration {
 	reg := Registration{Member: r.self, Protocol: Protocol, Rules: Rules, Boot: r.cfg.Boot, Leaving: r.leave.wanted, Timeout: r.timeout()}
-	if reg.Complete = r.complete(); reg.Complete {
+	if reg.Complete = r.complete; reg.Complete {
 		reg.Last = r.log.last()
 	}
 	reg.Silent = r.silent()
 	return reg
-}
-
-// complete tells whether our log holds all that we ever acknowledged.
-func (r *Replica) complete() bool {
-	return r.isMember() || r.cfg.Recovered == nil || r.cfg.Recovered.Complete
 }
 
 // newIncarnation makes us a member of nothing, until a view names what we are now.
@@ -74,7 +69,7 @@ func (r *Replica) newIncarnation() {
 	r.abandon()
 	r.down.restart(r)
 	r.endTransfer()
-	r.teach = teacher{transfers: r.teach.transfers, arrived: r.teach.arrived}
+	r.teach = teacher{transfers: r.teach.transfers, arrived: r.teach.arrived, base: r.teach.base}
 	// What has been asked for stays asked for: the answer names an epoch only, and we may want another view of the same one.
 	r.change.due, r.change.create, r.change.waits = true, false, ""
 	r.restartBarrier()

@@ -38,6 +38,7 @@ type Replica struct {
 	durable   Seq      // our own log is durable up to here
 	cuts      uint64   // how often the log was cut, or replaced
 	bytes     int64    // size of the table
+	complete  bool     // log and table lack nothing that we ever acknowledged
 	hashes    []uint64 // room for those of one command's keys
 
 	up    upstream   // from our predecessor
@@ -55,7 +56,7 @@ type Replica struct {
 	reg    registration
 	watch  detector
 	change change
-	made   ID // of the last chain that we asked for
+	made   ID // of the chain that we asked for since we adopted the view, if it is another one
 	ping   pings
 	leave  leaving
 	lost   lostChain
@@ -70,7 +71,7 @@ func New(cfg Config) (*Replica, error) {
 	cfg.MaxPending = cmp.Or(cfg.MaxPending, 65_536)
 	cfg.TransferLog = cmp.Or(cfg.TransferLog, 256<<20)
 	cfg.RetainedLog = cmp.Or(cfg.RetainedLog, RetainedLogBytes)
-	r := &Replica{cfg: cfg, gate: new(Gate), self: cfg.Self, index: -1}
+	r := &Replica{cfg: cfg, gate: new(Gate), self: cfg.Self, index: -1, complete: cfg.Recovered == nil || cfg.Recovered.Complete}
 	r.view.Version = -1
 	r.req.init()
 	r.watch.init()
@@ -199,6 +200,12 @@ func (r *Replica) receive(env Envelope) {
 		r.stale(env)
 		return
 	}
+	if r.made != 0 && r.made != r.view.Chain {
+		// We have asked for another chain, because this one has died and we hold nothing of it. What was on its way for long would come
+		// to stand in the new one.
+		r.out.Close = append(r.out.Close, env.From)
+		return
+	}
 	switch m := env.Message.(type) {
 	case Hello:
 		r.hello(env.From, m)
@@ -298,6 +305,7 @@ func (r *Replica) adopt(v Recorded, session uint64) {
 	r.view = v
 	r.index = v.Index(r.self.MemberID)
 	r.learning = r.self.Incarnation > 0 && v.Learner.MemberID == r.self.MemberID
+	r.complete = r.complete || r.isMember() // we have learned all
 	r.news(old.View)
 
 	r.up = upstream{}
@@ -322,6 +330,7 @@ func (r *Replica) adopt(v Recorded, session uint64) {
 	if !r.learning {
 		r.abandon()
 	}
+	r.made = 0
 	r.restartRequests()
 	r.restartBarrier()
 	r.publishLease()

@@ -16,6 +16,7 @@ type teacher struct {
 	transfer   *transfer // the snapshot under way; nil for none
 	transfers  uint64    // number of the last transfer; rises for the life of the replica
 	arrived    uint64    // the last transfer of which every chunk has arrived
+	base       Seq       // up to where its snapshot goes: a learner that is not there yet is still putting it in place
 	progressAt Time      // when the learner last got ahead
 	credit     uint64    // bytes of log that may yet be committed while writes are slowed
 
@@ -44,9 +45,12 @@ type transfer struct {
 
 // restart begins a new epoch. A transfer outlives it if teacher and learner stay the same.
 func (t *teacher) restart(r *Replica, old View) {
-	*t = teacher{transfer: t.transfer, transfers: t.transfers, arrived: t.arrived, progressAt: r.now}
+	*t = teacher{transfer: t.transfer, transfers: t.transfers, arrived: t.arrived, base: t.base, progressAt: r.now}
 	if !r.isTail() || r.view.Learner.MemberID != old.Learner.MemberID {
 		r.endTransfer()
+	}
+	if r.view.Chain != old.Chain {
+		t.base = 0
 	}
 }
 
@@ -64,7 +68,7 @@ func (r *Replica) resume(m Welcome) bool {
 	if x := r.teach.transfer; x != nil {
 		known := m.NextChunk >= x.acked && m.NextChunk <= x.acked+uint64(len(x.chunks))
 		if x.started && m.Transfer == x.id && known && r.log.holds(m.Last) {
-			r.teach.arrive(m.NextChunk)
+			r.arrive(m.NextChunk)
 			x.sent = x.acked
 			return true
 		}
@@ -75,12 +79,13 @@ func (r *Replica) resume(m Welcome) bool {
 	}
 	r.teach.transfers++
 	r.teach.transfer = &transfer{id: r.teach.transfers}
+	r.stepForth()
 	return false
 }
 
-// arrive forgets chunks that have arrived.
-func (t *teacher) arrive(next uint64) {
-	x := t.transfer
+// arrive forgets chunks that have arrived, and ends the transfer with the last.
+func (r *Replica) arrive(next uint64) {
+	t, x := &r.teach, r.teach.transfer
 	if next <= x.acked {
 		return
 	}
@@ -91,6 +96,10 @@ func (t *teacher) arrive(next uint64) {
 	x.chunks = x.chunks[n:]
 	x.acked += n
 	x.sent = max(x.sent, x.acked)
+	if x.whole && len(x.chunks) == 0 {
+		t.arrived, t.base = x.id, x.base.Seq
+		r.endTransfer()
+	}
 }
 
 // chunk takes what the table has read.
@@ -114,11 +123,7 @@ func (r *Replica) snapshotAck(from MemberID, m SnapshotAck) {
 	if m.Next > x.acked {
 		r.teach.progressAt = r.now
 	}
-	r.teach.arrive(m.Next)
-	if x.whole && len(x.chunks) == 0 {
-		r.teach.arrived = x.id
-		r.endTransfer()
-	}
+	r.arrive(m.Next)
 }
 
 // flushTeaching carries the snapshot on, and steps back as tail when the learner is nearly level.
@@ -149,10 +154,18 @@ func (r *Replica) flushTeaching() {
 	case t.proposed:
 	case t.fact && r.now.Sub(t.since) > r.timeout()/2:
 		// It does not keep up: writes must not wait for it longer. Begin again with the log of a later moment.
-		t.fact, t.notYet = false, r.now.Add(r.timeout()/4)
-		r.advance()
-	case !t.fact && d.up && d.acked && r.now >= t.notYet && r.log.bytesAfter(d.durable) <= levelBytes:
+		t.notYet = r.now.Add(r.timeout() / 4)
+		r.stepForth()
+	case !t.fact && d.up && d.acked && r.now >= t.notYet && d.durable >= t.base && r.log.bytesAfter(d.durable) <= levelBytes:
 		t.fact, t.mark, t.since = true, r.log.last().Seq, r.now
+	}
+}
+
+// stepForth makes us tail in fact again, unless somebody else may be by now.
+func (r *Replica) stepForth() {
+	if !r.teach.proposed {
+		r.teach.fact = false
+		r.advance()
 	}
 }
 

@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -15,6 +16,9 @@ type taught struct {
 	view     Recorded
 	version  int64
 	halted   error
+	holds    bool       // what is asked for next, of changes of the view, gets no answer
+	asked    *AskChange // that one
+	unstaged bool
 }
 
 func newTaught(t *testing.T, whole bool) *taught {
@@ -41,6 +45,11 @@ func newTaught(t *testing.T, whole bool) *taught {
 	return s
 }
 
+// hear takes a message of the tail.
+func (s *taught) hear(m Message) {
+	s.step(Received{Envelope{Chain: 9, Epoch: 3, From: s.tail.MemberID, To: s.me.MemberID, Message: m}})
+}
+
 func (s *taught) step(in Input) {
 	s.r.Step(s.now, in)
 	for ready := s.r.Ready(); !ready.Empty(); ready = s.r.Ready() {
@@ -48,11 +57,19 @@ func (s *taught) step(in Input) {
 		if s.halted != nil {
 			return
 		}
+		s.unstaged = s.unstaged || ready.Unstage
+		if n := len(ready.Apply); n > 0 {
+			s.r.Step(s.now, Applied{Through: ready.Apply[n-1].Entry.Seq})
+		}
 		for _, m := range ready.Probe {
 			s.r.Step(s.now, ProbeDone{Member: m.MemberID, Dead: true})
 		}
 		for _, a := range ready.Ask {
-			s.r.Step(s.now, s.answer(a))
+			if c, ok := a.(AskChange); ok && s.holds {
+				s.asked = &c
+			} else {
+				s.r.Step(s.now, s.answer(a))
+			}
 		}
 	}
 }
@@ -114,5 +131,59 @@ func TestReadsDoNotWaitForAnAbandonedSnapshot(t *testing.T) {
 	}
 	if g := s.r.Gate(); g.Key(0) != 0 || g.All() != 0 {
 		t.Errorf("in an empty chain reads wait for %d, and for %d", g.Key(0), g.All())
+	}
+	if !s.unstaged {
+		t.Error("nobody is told that the chunk is of no use any more")
+	}
+}
+
+// design.md, section 5: a chain that begins anew is empty. What comes from the old one while the new one is being asked for, however long it
+// was on its way, would stand in it; and whoever still sends is to notice.
+func TestNothingOfTheOldChainComesIntoANewOne(t *testing.T) {
+	for _, outcome := range []Outcome{OutcomeOK, OutcomeUnknown} {
+		t.Run(fmt.Sprint(outcome), func(t *testing.T) {
+			s := newTaught(t, false)
+			s.holds = true
+			s.run(5 * time.Second)
+			if s.asked == nil || s.asked.View.Chain == 9 {
+				t.Fatalf("it has not asked for another chain, but for %v", s.asked)
+			}
+			s.holds = false
+			s.view = Recorded{s.asked.View, s.asked.From + 1}
+			if outcome == OutcomeUnknown {
+				s.r.Step(s.now, CoordChanged{Epoch: s.asked.View.Epoch, Outcome: outcome})
+			}
+			s.hear(Snapshot{Link: 1, Transfer: 1, Base: Position{1000, 2}, Index: 1, Last: true})
+			if outcome == OutcomeOK {
+				s.step(CoordChanged{Epoch: s.asked.View.Epoch, Outcome: outcome})
+			}
+			s.run(time.Second)
+			s.step(Restored{Transfer: 1})
+			s.step(Request{ID: 1, Command: []byte("x")})
+			if log := s.r.Log(0); s.r.view.Chain == 9 || len(log) != 2 || log[0].Epoch != s.r.view.Epoch || s.r.committed != 2 {
+				t.Errorf("chain %v has committed up to %d: %v", s.r.view.Chain, s.r.committed, log)
+			}
+		})
+	}
+}
+
+// design.md, section 5: a server whose log is not whole does not restart a chain. One that has been taught since, and was a member, may.
+func TestWhoHasBeenAMemberIsComplete(t *testing.T) {
+	me := Member{MemberID: MemberID{1, 1}, Address: "10.0.0.1:7000", Durable: true}
+	r, err := New(Config{
+		Self: Member{MemberID: MemberID{Node: 1}, Address: me.Address, Durable: true}, SessionTimeout: time.Second, NewChain: 77,
+		Recovered: &Recovered{Chain: 9, Epoch: 3},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.newIncarnation()
+	if r.describe().Complete {
+		t.Fatal("it says that it lacks nothing")
+	}
+	r.adopt(Recorded{View{Chain: 9, Epoch: 4, Members: []Member{me}, Rules: Rules}, 5}, 1)
+	r.newIncarnation()
+	if !r.describe().Complete {
+		t.Error("it has been a member, and says that its log is not whole")
 	}
 }

@@ -33,6 +33,9 @@ func (r *Replica) carryOut() (more bool) {
 			r.apply(ready.Apply)
 		}
 		r.readSnapshot(ready.Stop, ready.Start, ready.Read)
+		if ready.Unstage {
+			r.restorer = nil
+		}
 		r.restore(ready.Restore)
 		if len(ready.Send) > 0 {
 			r.config.Links.Send(ready.Send)

@@ -25,6 +25,9 @@ func (p *process) carryOut(r *chain.Ready) {
 		p.apply(r.Apply)
 	}
 	p.transfer(r)
+	if r.Unstage {
+		p.restorer = nil
+	}
 	for _, s := range r.Restore {
 		p.restore(s, r.Cuts)
 	}

@@ -145,8 +145,8 @@ var views = []mutant{
 		rule: "a tail steps back for one learner, in one epoch",
 		edits: []edit{{
 			"chain/teacher.go",
-			"\t*t = teacher{transfer: t.transfer, transfers: t.transfers, arrived: t.arrived, progressAt: r.now}\n",
-			"\twas := *t\n\t*t = teacher{transfer: t.transfer, transfers: t.transfers, arrived: t.arrived, progressAt: r.now}\n\tif OFF {\n\t\tt.fact, t.mark, t.since = was.fact, was.mark, was.since\n\t}\n",
+			"\t*t = teacher{transfer: t.transfer, transfers: t.transfers, arrived: t.arrived, base: t.base, progressAt: r.now}\n",
+			"\twas := *t\n\t*t = teacher{transfer: t.transfer, transfers: t.transfers, arrived: t.arrived, base: t.base, progressAt: r.now}\n\tif OFF {\n\t\tt.fact, t.mark, t.since = was.fact, was.mark, was.since\n\t}\n",
 		}},
 	},
 	{

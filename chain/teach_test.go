@@ -1,0 +1,171 @@
+package chain
+
+import (
+	"testing"
+	"time"
+)
+
+// tutor is the only member of a chain, that holds a few entries and has compacted its log, and gets along with an honest coordinator. Its
+// learner, which has a disk, is played by the test.
+type tutor struct {
+	t       *testing.T
+	r       *Replica
+	now     Time
+	me      Member
+	learner Member
+	view    Recorded
+	beats   int64
+	joins   bool // the learner is registered
+	id      uint64
+}
+
+func newTutor(t *testing.T) *tutor {
+	s := &tutor{t: t, now: Time(time.Hour)}
+	s.me = Member{MemberID: MemberID{1, 1}, Address: "10.0.0.1:7000"}
+	s.learner = Member{MemberID: MemberID{3, 1}, Address: "10.0.0.3:7000", Durable: true}
+	s.view = Recorded{View{Chain: 9, Epoch: 3, Members: []Member{s.me}, Rules: Rules}, 4}
+	var err error
+	s.r, err = New(Config{
+		Self: Member{MemberID: MemberID{Node: 1}, Address: s.me.Address}, SessionTimeout: time.Second, NewChain: 77, RetainedLog: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.run(300 * time.Millisecond)
+	for range 5 {
+		s.put()
+	}
+	s.joins = true
+	s.run(300 * time.Millisecond)
+	s.hear(Welcome{Link: s.r.down.link})
+	if x := s.r.teach.transfer; x == nil || !x.whole || len(x.chunks) != 1 {
+		t.Fatalf("not all of a snapshot is on its way: %+v", x)
+	}
+	return s
+}
+
+func (s *tutor) step(in Input) {
+	s.r.Step(s.now, in)
+	for ready := s.r.Ready(); !ready.Empty(); ready = s.r.Ready() {
+		if n := len(ready.Apply); n > 0 {
+			s.r.Step(s.now, Applied{Through: ready.Apply[n-1].Entry.Seq})
+		}
+		if ready.Read != 0 {
+			s.r.Step(s.now, Chunk{Transfer: ready.Read, Data: []byte("table"), Last: true})
+		}
+		for _, a := range ready.Ask {
+			s.r.Step(s.now, s.answer(a))
+		}
+		if err := s.r.Check(); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+func (s *tutor) answer(a Ask) Input {
+	switch a := a.(type) {
+	case AskRegister:
+		return CoordRegistered{Member: a.Registration.MemberID, Sent: s.now, Outcome: OutcomeOK}
+	case AskHeartbeat:
+		return CoordRegistered{Member: a.MemberID, Sent: s.now, Version: a.Version + 1, Outcome: OutcomeOK}
+	case AskView:
+		return CoordView{Recorded: s.view, Session: 1, Outcome: OutcomeOK}
+	case AskList:
+		s.beats++
+		list := []Registered{{Registration{Member: s.me, Timeout: time.Second, Rules: Rules}, s.beats}}
+		if s.joins {
+			list = append(list, Registered{Registration{Member: s.learner, Timeout: time.Second, Rules: Rules}, s.beats})
+		}
+		return CoordList{Session: 1, Outcome: OutcomeOK, Registered: list}
+	case AskChange:
+		s.view = Recorded{a.View, a.From + 1}
+		return CoordChanged{Epoch: a.View.Epoch, Outcome: OutcomeOK}
+	}
+	s.t.Fatalf("it asks for %+v", a)
+	return nil
+}
+
+func (s *tutor) run(d time.Duration) {
+	for end := s.now.Add(d); s.now < end; s.now = s.now.Add(10 * time.Millisecond) {
+		s.step(Tick{})
+	}
+}
+
+// hear takes a message of the learner.
+func (s *tutor) hear(m Message) {
+	s.step(Received{Envelope{Chain: 9, Epoch: s.r.view.Epoch, From: s.learner.MemberID, To: s.me.MemberID, Message: m}})
+}
+
+func (s *tutor) put() {
+	s.id++
+	s.step(Request{ID: s.id, Command: []byte("x")})
+}
+
+// The last chunk has arrived, and then the connection breaks: what acknowledged it names the old link, and only the Welcome of the new one says
+// so. While the learner's disk is busy it has no reason to say it again.
+func TestTransferEndsWithAWelcome(t *testing.T) {
+	s := newTutor(t)
+	base := s.r.teach.transfer.base
+	s.step(LinkReset{s.learner.MemberID})
+	s.hear(Welcome{Link: s.r.down.link, Last: base, Transfer: 1, NextChunk: 1})
+	for range 5 {
+		s.put()
+		last := s.r.log.last().Seq
+		s.hear(Ack{Link: s.r.down.link, Committed: s.r.committed, Durable: last, Received: last})
+		s.run(100 * time.Millisecond)
+	}
+	if s.r.view.Index(s.learner.MemberID) < 0 {
+		t.Errorf("the learner has everything and is not taken in: %v, transfer %+v", s.r.view.View, s.r.teach.transfer)
+	}
+}
+
+// A tail waits with its writes for a learner that is nearly level, never for a snapshot: neither one that is being put in place on a slow disk,
+// nor another after that was refused.
+func TestWritesDoNotWaitForASnapshot(t *testing.T) {
+	s := newTutor(t)
+	commits := func(when string) {
+		t.Helper()
+		for range 50 {
+			before := s.r.committed
+			s.put()
+			if s.r.committed == before {
+				t.Fatalf("writes wait %s", when)
+			}
+			s.run(20 * time.Millisecond)
+		}
+	}
+	commits("for the last chunk")
+	s.hear(SnapshotAck{Link: s.r.down.link, Transfer: 1, Next: 1})
+	s.hear(Ack{Link: s.r.down.link, Received: s.r.log.last().Seq})
+	if s.r.teach.transfer != nil {
+		t.Fatalf("the transfer goes on: %+v", s.r.teach.transfer)
+	}
+	commits("for the disk of the learner")
+	s.step(LinkReset{s.learner.MemberID})
+	s.hear(Welcome{Link: s.r.down.link})
+	if s.r.teach.transfer == nil {
+		t.Fatal("there is no second snapshot")
+	}
+	commits("for another snapshot")
+}
+
+// A learner that was level has lost what it had, and gets a snapshot: from then on nobody waits for it.
+func TestWritesDoNotWaitForALearnerThatBeginsAnew(t *testing.T) {
+	s := newTutor(t)
+	s.put()
+	s.hear(SnapshotAck{Link: s.r.down.link, Transfer: 1, Next: 1})
+	s.hear(Ack{Link: s.r.down.link, Durable: s.r.teach.base, Received: s.r.log.last().Seq})
+	if !s.r.teach.fact {
+		t.Fatal("it does not wait for a learner that is nearly level")
+	}
+	before := s.r.committed
+	s.put()
+	if s.r.committed != before {
+		t.Fatal("it commits what the learner has not acknowledged")
+	}
+	s.step(LinkReset{s.learner.MemberID})
+	s.hear(Welcome{Link: s.r.down.link})
+	if s.r.teach.fact || s.r.committed == before {
+		t.Errorf("it waits for a learner that has begun anew: committed %d of %d", s.r.committed, s.r.log.last().Seq)
+	}
+}
