@@ -154,8 +154,8 @@ func (c *coordinator) ask(p *process, a chain.Ask) {
 		}
 	}
 	w.after(out, func() {
-		if p.srv.gone {
-			return // who was to have everything might have been taken out of the view
+		if p.srv.gone || p.dead && w.faults.cored {
+			return // who was to have everything might be taken out of the view
 		}
 		if sess.wipes != c.wipes {
 			return

@@ -189,7 +189,8 @@ func (w *world) endures() bool {
 	return w.failure == nil
 }
 
-// takeLeave has a member leave while all members are being asked for this and that. It takes itself out, and everybody is answered.
+// takeLeave has a member leave, which it does before it gives up; or it takes longer, because all members are being asked for this and that,
+// and everybody is answered.
 func (w *world) takeLeave() {
 	members := w.coord.now().view.Members
 	if len(members) < 2 || !w.chance(w.Farewell) {
@@ -198,9 +199,13 @@ func (w *world) takeLeave() {
 	p := w.check.processes[members[w.IntN(len(members))].MemberID]
 	left := w.stats.Left
 	w.stats.Faults[Farewell]++
-	w.visit()
-	w.runUntil(w.now+w.between(Range{Max: w.Timeout / 50}), nil)
-	p.leave(w.restBound())
+	within := 15 * time.Second
+	if w.chance(0.5) {
+		w.visit()
+		w.runUntil(w.now+w.between(Range{Max: w.Timeout / 50}), nil)
+		within = w.restBound()
+	}
+	p.leave(within)
 	if w.rests(w.now+w.restBound()) && w.stats.Left == left {
 		w.stuck = true
 		w.fail("%v was told to leave the chain at rest, and ended without having left", p)
