@@ -106,8 +106,13 @@ func (s *tutor) put() {
 func TestTransferEndsWithAWelcome(t *testing.T) {
 	s := newTutor(t)
 	base := s.r.teach.transfer.base
+	s.run(learnerPatience - time.Second)
 	s.step(LinkReset{s.learner.MemberID})
 	s.hear(Welcome{Link: s.r.down.link, Last: base, Transfer: 1, NextChunk: 1})
+	s.run(2 * time.Second)
+	if s.r.view.Learner.MemberID != s.learner.MemberID {
+		t.Fatal("the learner is given up although the last chunk has just arrived")
+	}
 	for range 5 {
 		s.put()
 		last := s.r.log.last().Seq

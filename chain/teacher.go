@@ -89,6 +89,7 @@ func (r *Replica) arrive(next uint64) {
 	if next <= x.acked {
 		return
 	}
+	t.progressAt = r.now
 	n := min(next-x.acked, uint64(len(x.chunks)))
 	for _, c := range x.chunks[:n] {
 		t.credit += uint64(len(c.Data)) / 2
@@ -119,9 +120,6 @@ func (r *Replica) snapshotAck(from MemberID, m SnapshotAck) {
 	x := r.teach.transfer
 	if x == nil || m.Transfer != x.id || m.Link != r.down.link || from != r.view.Learner.MemberID {
 		return
-	}
-	if m.Next > x.acked {
-		r.teach.progressAt = r.now
 	}
 	r.arrive(m.Next)
 }
