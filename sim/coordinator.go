@@ -154,7 +154,7 @@ func (c *coordinator) ask(p *process, a chain.Ask) {
 		}
 	}
 	w.after(out, func() {
-		if p.srv.gone || p.dead && w.faults.cored {
+		if _, change := a.(chain.AskChange); p.srv.gone || change && p.dead && w.faults.cored {
 			return // who was to have everything might be taken out of the view
 		}
 		if sess.wipes != c.wipes {

@@ -180,7 +180,7 @@ func (w *world) endures() bool {
 	w.net.block(a, b, time.Hour)
 	w.net.block(b, a, time.Hour)
 	w.visit()
-	w.runUntil(w.now+w.restBound(), w.settled)
+	w.tend(w.now+w.restBound(), w.settled)
 	if w.failure == nil && !w.settled() {
 		w.stuck = true
 		w.fail("a client is not answered in %v while %s and %s are cut off from each other", w.restBound(), a.address, b.address)
@@ -212,16 +212,23 @@ func (w *world) takeLeave() {
 	}
 }
 
+// tend lets time pass until all is well, and starts who alone can help: it looks four times in T.
+func (w *world) tend(bound time.Duration, well func() bool) {
+	looked := time.Duration(-1)
+	w.runUntil(bound, func() bool {
+		if w.now-looked < w.Timeout/4 {
+			return false
+		}
+		looked = w.now
+		w.faults.rescue()
+		return well()
+	})
+}
+
 // rests lets time pass until the cluster is whole.
 func (w *world) rests(bound time.Duration) bool {
 	var why string
-	checked := time.Duration(-1)
-	w.runUntil(bound, func() bool {
-		if w.now-checked < w.Timeout/4 {
-			return false
-		}
-		checked = w.now
-		w.faults.rescue()
+	w.tend(bound, func() bool {
 		why = w.unrest()
 		return why == ""
 	})
