@@ -200,7 +200,7 @@ func (d *disk) holds(p chain.Position) bool {
 // applied compares results: they must be the same at every replica. A request of a server's own session is overtaken only where one before
 // it was refused for lack of room, or given up while it still waited for some; in one of a client's the client may be to blame.
 func (c *checker) applied(p *process, e *chain.Entry, r table.Result) {
-	if r.Code == table.CodeOvertaken && c.w.Memory == 0 && c.w.Pending == 0 && !c.ofClient(e) {
+	if r.Code == table.CodeOvertaken && c.w.Memory == 0 && c.w.Pending == 0 && !c.ofClient(p.chainID(), e) {
 		c.w.fail("%v: a later request of its session stands before %v", p, e)
 		return
 	}
@@ -216,9 +216,10 @@ func (c *checker) applied(p *process, e *chain.Entry, r table.Result) {
 }
 
 // ofClient tells whether an entry is a request of a session that a client holds itself.
-func (c *checker) ofClient(e *chain.Entry) bool {
-	n := author(e.Command)
-	return n > 0 && n <= len(c.ops) && c.ops[n-1].session != nil
+func (c *checker) ofClient(id chain.ID, e *chain.Entry) bool {
+	return slices.ContainsFunc(c.ops, func(o *op) bool {
+		return o.session != nil && o.session.chain == id && o.session.id == e.Request.Session
+	})
 }
 
 // digest compares tables: at equal seqs they are equal.
