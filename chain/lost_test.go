@@ -37,84 +37,51 @@ func TestLostChain(t *testing.T) {
 		{"a chain begun anew in a later epoch", with(func(v *View) { v.Chain, v.Epoch = 8, 6 }), false, false, "halts"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r, err := New(Config{Self: Member{MemberID: MemberID{Node: 1}, Address: me.Address, Durable: c.durable}, SessionTimeout: time.Second, NewChain: 1})
-			if err != nil {
-				t.Fatal(err)
-			}
 			view := mine
 			view.Members = []Member{{MemberID: me.MemberID, Address: me.Address, Durable: c.durable}, other}
 			if c.empty {
 				view.Members[0], view.Members[1] = view.Members[1], view.Members[0]
 			}
-			shown, version, leaving := &view, int64(0), false
-			now, said, left := Time(time.Hour), "", false
-			var halted error
-			run := func(d time.Duration) {
-				for end := now.Add(d); now < end; now = now.Add(10 * time.Millisecond) {
-					r.Step(now, Tick{})
-					for ready := r.Ready(); !ready.Empty(); ready = r.Ready() {
-						left = left || ready.Left
-						if ready.Halt != nil {
-							halted = ready.Halt
-							return
-						}
-						for _, n := range ready.News {
-							said += n.Text + "\n"
-						}
-						for _, a := range ready.Ask {
-							switch a := a.(type) {
-							case AskRegister:
-								r.Step(now, CoordRegistered{Member: a.Registration.MemberID, Sent: now, Outcome: OutcomeOK})
-							case AskHeartbeat:
-								version = a.Version + 1
-								r.Step(now, CoordRegistered{Member: a.MemberID, Sent: now, Version: version, Outcome: OutcomeOK})
-							case AskList:
-								r.Step(now, CoordList{Session: 1, Outcome: OutcomeOK, Registered: []Registered{{Registration{Member: me, Timeout: time.Second}, version}}})
-							case AskView:
-								if shown == nil {
-									r.Step(now, CoordView{Session: 1, Outcome: OutcomeMissing})
-								} else {
-									r.Step(now, CoordView{Recorded: Recorded{View: *shown, Version: 9}, Session: 1, Outcome: OutcomeOK})
-								}
-							}
-						}
-					}
-				}
+			g := newRig(t, Config{Self: Member{MemberID: MemberID{Node: 1}, Address: me.Address, Durable: c.durable}}, view)
+			g.holds = true
+			g.run(300 * time.Millisecond)
+			if !g.r.serving() {
+				t.Fatalf("it does not serve at first: %s", g.r.Status().State)
 			}
-			run(300 * time.Millisecond)
-			if !r.serving() {
-				t.Fatalf("it does not serve at first: %s", r.Status().State)
+			switch c.finds {
+			case &mine:
+			case nil:
+				g.exists = false
+			default:
+				g.view.View = *c.finds
 			}
-			if c.finds != &mine {
-				shown = c.finds
-			}
-			run(600 * time.Millisecond)
-			if serves := r.serving(); serves != (c.want == "serves") {
+			g.run(600 * time.Millisecond)
+			if serves := g.r.serving(); serves != (c.want == "serves") {
 				t.Errorf("serving: %v", serves)
 			}
-			if halted != nil {
-				t.Fatalf("it halts before it has looked again: %v", halted)
+			if g.halted != nil {
+				t.Fatalf("it halts before it has looked again: %v", g.halted)
 			}
-			leaving = c.want == "waits"
+			leaving := c.want == "waits"
 			if leaving {
-				r.Step(now, Leave{})
-				run(100 * time.Millisecond)
-				if left {
+				g.step(Leave{})
+				g.run(100 * time.Millisecond)
+				if g.left {
 					t.Error("told to leave, it ends before it has looked again")
 				}
 			}
-			run(time.Second)
+			g.run(time.Second)
 			got := "serves"
 			switch {
-			case halted != nil:
+			case g.halted != nil:
 				got = "halts"
-			case strings.Contains(said, "SERVING NOBODY"):
+			case strings.Contains(g.said, "SERVING NOBODY"):
 				got = "waits"
 			}
 			if got != c.want {
-				t.Errorf("it %s, want %s: %v %s", got, c.want, halted, said)
+				t.Errorf("it %s, want %s: %v %s", got, c.want, g.halted, g.said)
 			}
-			if leaving && !left {
+			if leaving && !g.left {
 				t.Error("told to leave, it does not end once it is clear that there is nothing to leave")
 			}
 		})

@@ -5,37 +5,24 @@ import (
 	"time"
 )
 
-// tutor is the only member of a chain, that holds a few entries and has compacted its log, and gets along with an honest coordinator. Its
-// learner, which has a disk, is played by the test.
+// tutor is the only member of a chain, that holds a few entries and has compacted its log. Its learner, which has a disk, is played by the test.
 type tutor struct {
-	t       *testing.T
-	r       *Replica
-	now     Time
-	me      Member
+	*rig
 	learner Member
-	view    Recorded
-	beats   int64
-	joins   bool // the learner is registered
 	id      uint64
 }
 
 func newTutor(t *testing.T) *tutor {
-	s := &tutor{t: t, now: Time(time.Hour)}
-	s.me = Member{MemberID: MemberID{1, 1}, Address: "10.0.0.1:7000"}
+	me := Member{MemberID: MemberID{1, 1}, Address: "10.0.0.1:7000"}
+	cfg := Config{Self: Member{MemberID: MemberID{Node: 1}, Address: me.Address}, RetainedLog: 1}
+	s := &tutor{rig: newRig(t, cfg, View{Chain: 9, Epoch: 3, Members: []Member{me}, Rules: Rules})}
 	s.learner = Member{MemberID: MemberID{3, 1}, Address: "10.0.0.3:7000", Durable: true}
-	s.view = Recorded{View{Chain: 9, Epoch: 3, Members: []Member{s.me}, Rules: Rules}, 4}
-	var err error
-	s.r, err = New(Config{
-		Self: Member{MemberID: MemberID{Node: 1}, Address: s.me.Address}, SessionTimeout: time.Second, NewChain: 77, RetainedLog: 1,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	s.run(300 * time.Millisecond)
 	for range 5 {
 		s.put()
 	}
-	s.joins = true
+	s.register(s.learner)
+	s.lives = []MemberID{s.learner.MemberID}
 	s.run(300 * time.Millisecond)
 	s.hear(Welcome{Link: s.r.down.link})
 	if x := s.r.teach.transfer; x == nil || !x.whole || len(x.chunks) != 1 {
@@ -44,57 +31,8 @@ func newTutor(t *testing.T) *tutor {
 	return s
 }
 
-func (s *tutor) step(in Input) {
-	s.r.Step(s.now, in)
-	for ready := s.r.Ready(); !ready.Empty(); ready = s.r.Ready() {
-		if n := len(ready.Apply); n > 0 {
-			s.r.Step(s.now, Applied{Through: ready.Apply[n-1].Entry.Seq})
-		}
-		if ready.Read != 0 {
-			s.r.Step(s.now, Chunk{Transfer: ready.Read, Data: []byte("table"), Last: true})
-		}
-		for _, a := range ready.Ask {
-			s.r.Step(s.now, s.answer(a))
-		}
-		if err := s.r.Check(); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-}
-
-func (s *tutor) answer(a Ask) Input {
-	switch a := a.(type) {
-	case AskRegister:
-		return CoordRegistered{Member: a.Registration.MemberID, Sent: s.now, Outcome: OutcomeOK}
-	case AskHeartbeat:
-		return CoordRegistered{Member: a.MemberID, Sent: s.now, Version: a.Version + 1, Outcome: OutcomeOK}
-	case AskView:
-		return CoordView{Recorded: s.view, Session: 1, Outcome: OutcomeOK}
-	case AskList:
-		s.beats++
-		list := []Registered{{Registration{Member: s.me, Timeout: time.Second, Rules: Rules}, s.beats}}
-		if s.joins {
-			list = append(list, Registered{Registration{Member: s.learner, Timeout: time.Second, Rules: Rules}, s.beats})
-		}
-		return CoordList{Session: 1, Outcome: OutcomeOK, Registered: list}
-	case AskChange:
-		s.view = Recorded{a.View, a.From + 1}
-		return CoordChanged{Epoch: a.View.Epoch, Outcome: OutcomeOK}
-	}
-	s.t.Fatalf("it asks for %+v", a)
-	return nil
-}
-
-func (s *tutor) run(d time.Duration) {
-	for end := s.now.Add(d); s.now < end; s.now = s.now.Add(10 * time.Millisecond) {
-		s.step(Tick{})
-	}
-}
-
 // hear takes a message of the learner.
-func (s *tutor) hear(m Message) {
-	s.step(Received{Envelope{Chain: 9, Epoch: s.r.view.Epoch, From: s.learner.MemberID, To: s.me.MemberID, Message: m}})
-}
+func (s *tutor) hear(m Message) { s.rig.hear(s.learner, m) }
 
 func (s *tutor) put() {
 	s.id++
@@ -112,6 +50,11 @@ func TestTransferEndsWithAWelcome(t *testing.T) {
 	s.run(2 * time.Second)
 	if s.r.view.Learner.MemberID != s.learner.MemberID {
 		t.Fatal("the learner is given up although the last chunk has just arrived")
+	}
+	s.step(LinkReset{s.learner.MemberID})
+	s.hear(Welcome{Link: s.r.down.link, Last: base, Transfer: 1, NextChunk: 1})
+	if s.r.teach.transfer != nil {
+		t.Fatal("what has arrived is sent again")
 	}
 	for range 5 {
 		s.put()

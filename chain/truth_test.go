@@ -6,15 +6,11 @@ import (
 	"time"
 )
 
-// truth is the coordinator: the view and the registrations, each with a version. It answers at once, unless a kind of request
-// is held back for the script to answer, or it is down.
+// truth is the coordinator of a cluster. It answers at once, unless a kind of request is held back for the script to answer, or it is down.
 type truth struct {
-	c       *cluster
-	exists  bool
-	view    Recorded
-	now     Recorded // kept while an older view is shown
-	regs    []Registered
-	session uint64 // all servers share one, until it expires
+	registry
+	c   *cluster
+	now Recorded // kept while an older view is shown
 
 	hold    map[string]bool // kinds of requests that wait for the script: register heartbeat view list change delete
 	down    bool
@@ -103,103 +99,37 @@ func (k *truth) forget(s *server) {
 	k.held = slices.DeleteFunc(k.held, func(h *heldAsk) bool { return h.s == s })
 }
 
-// otherwise is the answer to a request that was not carried out, or not surely.
-func (k *truth) otherwise(h *heldAsk, o Outcome) Input {
-	switch a := h.ask.(type) {
-	case AskRegister:
-		return CoordRegistered{Member: a.Registration.MemberID, Sent: h.sent, Outcome: o}
-	case AskHeartbeat:
-		return CoordRegistered{Member: a.MemberID, Sent: h.sent, Outcome: o}
-	case AskView:
-		return CoordView{Session: k.session, Outcome: o}
-	case AskList:
-		return CoordList{Session: k.session, Outcome: o}
-	case AskChange:
-		return CoordChanged{Epoch: a.View.Epoch, Outcome: o}
-	case AskDelete:
-		return CoordDeleted{Member: a.MemberID, Outcome: o}
-	}
-	panic("unknown request")
-}
-
-// execute carries a request out.
+// execute carries a request out, and says so.
 func (k *truth) execute(h *heldAsk) Input {
-	o := OutcomeOK
-	switch a := h.ask.(type) {
-	case AskView:
-		if !k.exists {
-			return k.otherwise(h, OutcomeMissing)
-		}
-		return CoordView{Recorded: k.view, Session: k.session, Outcome: OutcomeOK}
-	case AskList:
-		return CoordList{Registered: slices.Clone(k.regs), Session: k.session, Outcome: OutcomeOK}
-	case AskRegister:
-		if _, found := k.match(Registered{Registration: a.Registration}); found != OutcomeMissing {
-			return k.otherwise(h, OutcomeConflict)
-		}
-		k.regs = append(k.regs, Registered{Registration: a.Registration})
-		return CoordRegistered{Member: a.Registration.MemberID, Sent: h.sent, Outcome: OutcomeOK}
-	case AskHeartbeat:
-		var i int
-		if i, o = k.match(a.Registered); o == OutcomeOK {
-			k.regs[i] = Registered{Registration: a.Registration, Version: a.Version + 1}
-			return CoordRegistered{Member: a.MemberID, Sent: h.sent, Version: a.Version + 1, Outcome: OutcomeOK}
-		}
-	case AskDelete:
-		var i int
-		if i, o = k.match(a.Registered); o == OutcomeOK {
-			k.regs = slices.Delete(k.regs, i, i+1)
-			k.c.say("coordinator: registration of %s deleted", k.c.name(a.MemberID))
-		}
-	case AskChange:
-		o = k.change(a)
+	if change, ok := h.ask.(AskChange); ok && change.Session == 0 {
+		k.c.t.Errorf("%v is asked for, whichever session read version %d", change.View, change.From)
 	}
-	return k.otherwise(h, o)
-}
-
-func (k *truth) match(r Registered) (int, Outcome) {
-	i := slices.IndexFunc(k.regs, func(x Registered) bool { return x.MemberID == r.MemberID })
+	before := k.view
+	in := k.registry.execute(h.ask, h.sent)
 	switch {
-	case i < 0:
-		return i, OutcomeMissing
-	case k.regs[i].Version != r.Version:
-		return i, OutcomeConflict
+	case k.view.Version != before.Version:
+		k.c.checks.changed(k.c, before.View, k.view.View)
+		k.c.say("coordinator: view %s", k.c.showView(k.view.View))
+		k.news()
+	case kindOf(h.ask) == "delete" && in.(CoordDeleted).Outcome == OutcomeOK:
+		k.c.say("coordinator: registration of %s deleted", k.c.name(h.ask.(AskDelete).MemberID))
 	}
-	return i, OutcomeOK
+	return in
 }
 
-// change is the compare-and-set of the view with the deletions that belong to it: all or nothing.
-func (k *truth) change(a AskChange) Outcome {
-	if a.Session == 0 {
-		k.c.t.Errorf("%v is asked for, whichever session read version %d", a.View, a.From)
-	}
-	if k.view.Version != a.From || a.Session != k.session {
-		return OutcomeConflict
-	}
-	for _, d := range a.Delete {
-		if _, o := k.match(d); o != OutcomeOK {
-			return OutcomeConflict
-		}
-	}
-	k.c.checks.changed(k.c, k.view.View, a.View)
-	k.regs = slices.DeleteFunc(k.regs, func(r Registered) bool {
-		return slices.ContainsFunc(a.Delete, func(d Registered) bool { return d.MemberID == r.MemberID })
-	})
-	k.set(a.View)
-	if k.watches {
-		for _, n := range k.c.numbers() {
-			if s := k.c.servers[n]; s.r != nil && !k.away(s) {
-				s.inbox = append(s.inbox, CoordNews{})
-			}
-		}
-	}
-	return OutcomeOK
-}
+// otherwise is the answer to a request that was not carried out, or not surely.
+func (k *truth) otherwise(h *heldAsk, o Outcome) Input { return k.registry.otherwise(h.ask, h.sent, o) }
 
-func (k *truth) set(v View) {
-	k.exists = true
-	k.view = Recorded{v, k.view.Version + 1}
-	k.c.say("coordinator: view %s", k.c.showView(v))
+// news tells everybody that the view has changed.
+func (k *truth) news() {
+	if !k.watches {
+		return
+	}
+	for _, n := range k.c.numbers() {
+		if s := k.c.servers[n]; s.r != nil && !k.away(s) {
+			s.inbox = append(s.inbox, CoordNews{})
+		}
+	}
 }
 
 // take removes the first request of that kind that a server waits for.

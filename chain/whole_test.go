@@ -6,99 +6,26 @@ import (
 	"time"
 )
 
-// taught is a learner that has a chunk of a snapshot up to 1000, and perhaps the last one; it is not in place yet, for the disk is slow. It
-// gets along with an honest coordinator (answer), of which only the view is of interest.
+// taught is a learner that has a chunk of a snapshot up to 1000, and perhaps the last one; it is not in place yet, for the disk is slow. The
+// tail's registration stands still.
 type taught struct {
-	t        *testing.T
-	r        *Replica
-	now      Time
+	*rig
 	me, tail Member
-	view     Recorded
-	version  int64
-	halted   error
-	holds    bool       // what is asked for next, of changes of the view, gets no answer
-	asked    *AskChange // that one
-	unstaged bool
 }
 
 func newTaught(t *testing.T, whole bool) *taught {
-	s := &taught{t: t, now: Time(time.Hour)}
-	s.tail = Member{MemberID: MemberID{1, 1}, Address: "10.0.0.1:7000"}
-	s.me = Member{MemberID: MemberID{3, 1}, Address: "10.0.0.3:7000"}
-	s.view = Recorded{View{Chain: 9, Epoch: 3, Members: []Member{s.tail}, Learner: s.me, Rules: Rules}, 4}
-	var err error
-	if s.r, err = New(Config{Self: Member{MemberID: MemberID{Node: 3}, Address: s.me.Address}, SessionTimeout: time.Second, NewChain: 77}); err != nil {
-		t.Fatal(err)
-	}
+	s := &taught{tail: Member{MemberID: MemberID{1, 1}, Address: "10.0.0.1:7000"}, me: Member{MemberID: MemberID{3, 1}, Address: "10.0.0.3:7000"}}
+	view := View{Chain: 9, Epoch: 3, Members: []Member{s.tail}, Learner: s.me, Rules: Rules}
+	s.rig = newRig(t, Config{Self: Member{MemberID: MemberID{Node: 3}, Address: s.me.Address}}, view, s.tail)
 	s.run(300 * time.Millisecond)
 	entry := Entry{Kind: KindCommand, Seq: 1001, Epoch: 2, Command: []byte("x")}
-	for _, m := range []Message{
-		Hello{Link: 1},
-		Snapshot{Link: 1, Transfer: 1, Base: Position{1000, 2}, Last: whole},
-		Append{Link: 1, Prev: Position{1000, 2}, Entries: []Entry{entry}},
-	} {
-		s.step(Received{Envelope{Chain: 9, Epoch: 3, From: s.tail.MemberID, To: s.me.MemberID, Message: m}})
-	}
+	s.hear(s.tail, Hello{Link: 1})
+	s.hear(s.tail, Snapshot{Link: 1, Transfer: 1, Base: Position{1000, 2}, Last: whole})
+	s.hear(s.tail, Append{Link: 1, Prev: Position{1000, 2}, Entries: []Entry{entry}})
 	if st := s.r.learn.staging; st == nil || st.whole != whole || st.log.last() != (Position{1001, 2}) {
 		t.Fatalf("this is staged: %+v", st)
 	}
 	return s
-}
-
-// hear takes a message of the tail.
-func (s *taught) hear(m Message) {
-	s.step(Received{Envelope{Chain: 9, Epoch: 3, From: s.tail.MemberID, To: s.me.MemberID, Message: m}})
-}
-
-func (s *taught) step(in Input) {
-	s.r.Step(s.now, in)
-	for ready := s.r.Ready(); !ready.Empty(); ready = s.r.Ready() {
-		s.halted = ready.Halt
-		if s.halted != nil {
-			return
-		}
-		s.unstaged = s.unstaged || ready.Unstage
-		if n := len(ready.Apply); n > 0 {
-			s.r.Step(s.now, Applied{Through: ready.Apply[n-1].Entry.Seq})
-		}
-		for _, m := range ready.Probe {
-			s.r.Step(s.now, ProbeDone{Member: m.MemberID, Dead: true})
-		}
-		for _, a := range ready.Ask {
-			if c, ok := a.(AskChange); ok && s.holds {
-				s.asked = &c
-			} else {
-				s.r.Step(s.now, s.answer(a))
-			}
-		}
-	}
-}
-
-func (s *taught) answer(a Ask) Input {
-	switch a := a.(type) {
-	case AskRegister:
-		return CoordRegistered{Member: a.Registration.MemberID, Sent: s.now, Outcome: OutcomeOK}
-	case AskHeartbeat:
-		s.version = a.Version + 1
-		return CoordRegistered{Member: a.MemberID, Sent: s.now, Version: s.version, Outcome: OutcomeOK}
-	case AskList: // the tail's registration stands still
-		return CoordList{Session: 1, Outcome: OutcomeOK, Registered: []Registered{
-			{Registration{Member: s.me, Timeout: time.Second}, s.version}, {Registration{Member: s.tail, Timeout: time.Second}, 10},
-		}}
-	case AskView:
-		return CoordView{Recorded: s.view, Session: 1, Outcome: OutcomeOK}
-	case AskChange:
-		s.view = Recorded{a.View, a.From + 1}
-		return CoordChanged{Epoch: a.View.Epoch, Outcome: OutcomeOK}
-	}
-	s.t.Fatalf("it asks for %+v", a)
-	return nil
-}
-
-func (s *taught) run(d time.Duration) {
-	for end := s.now.Add(d); s.now < end && s.halted == nil; s.now = s.now.Add(10 * time.Millisecond) {
-		s.step(Tick{})
-	}
 }
 
 // design.md, section 5: a server that holds entries neither begins an empty chain nor joins another. What is about to be put in place counts:
@@ -145,17 +72,18 @@ func TestNothingOfTheOldChainComesIntoANewOne(t *testing.T) {
 			s := newTaught(t, false)
 			s.holds = true
 			s.run(5 * time.Second)
-			if s.asked == nil || s.asked.View.Chain == 9 {
-				t.Fatalf("it has not asked for another chain, but for %v", s.asked)
+			asked := s.changes()
+			if len(asked) != 1 || asked[0].View.Chain == 9 {
+				t.Fatalf("it has not asked for another chain, but for %v", asked)
 			}
 			s.holds = false
-			s.view = Recorded{s.asked.View, s.asked.From + 1}
+			changed := s.execute(asked[0], s.now)
 			if outcome == OutcomeUnknown {
-				s.r.Step(s.now, CoordChanged{Epoch: s.asked.View.Epoch, Outcome: outcome})
+				s.r.Step(s.now, s.otherwise(asked[0], s.now, outcome))
 			}
-			s.hear(Snapshot{Link: 1, Transfer: 1, Base: Position{1000, 2}, Index: 1, Last: true})
+			s.hear(s.tail, Snapshot{Link: 1, Transfer: 1, Base: Position{1000, 2}, Index: 1, Last: true})
 			if outcome == OutcomeOK {
-				s.step(CoordChanged{Epoch: s.asked.View.Epoch, Outcome: outcome})
+				s.step(changed)
 			}
 			s.run(time.Second)
 			s.step(Restored{Transfer: 1})
