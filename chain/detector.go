@@ -271,21 +271,21 @@ func (r *Replica) coordView(in CoordView) {
 		r.change.create, d.viewSession = d.syncing, in.Session
 		return
 	case in.Outcome == OutcomeMissing:
-		r.chainLost("the coordinator has no view of chain "+r.view.Chain.String(), nothingThere)
+		r.chainLost(in.Session, "the coordinator has no view of chain "+r.view.Chain.String(), nothingThere)
 		return
 	case r.view.Chain != 0 && in.Chain != r.view.Chain && in.Epoch > r.view.Epoch:
 		if r.isMember() || r.holdsEntries() {
-			r.chainLost("the coordinator has another chain, "+in.Chain.String()+", than ours, "+r.view.Chain.String(), begunAnew)
+			r.chainLost(in.Session, "the coordinator has another chain, "+in.Chain.String()+", than ours, "+r.view.Chain.String(), begunAnew)
 			return
 		}
 		// We hold nothing: the new chain is as good as the old one.
 	case in.Epoch < r.view.Epoch || r.view.Chain != 0 && in.Chain != r.view.Chain:
-		r.chainLost(fmt.Sprintf("the coordinator has epoch %d of chain %v, which cannot follow epoch %d of %v, which this server knew",
+		r.chainLost(in.Session, fmt.Sprintf("the coordinator has epoch %d of chain %v, which cannot follow epoch %d of %v, which this server knew",
 			in.Epoch, in.Chain, r.view.Epoch, r.view.Chain), anotherPast)
 		return
 	case in.Epoch == r.view.Epoch && len(r.view.Members) > 0 && !in.View.same(r.view.View):
 		// An older view was brought back, and another history has begun with it.
-		r.chainLost(fmt.Sprintf("the coordinator has another epoch %d of chain %v than this server knew", in.Epoch, in.Chain), anotherPast)
+		r.chainLost(in.Session, fmt.Sprintf("the coordinator has another epoch %d of chain %v than this server knew", in.Epoch, in.Chain), anotherPast)
 		return
 	}
 	if r.lost.told {
@@ -302,8 +302,20 @@ func (r *Replica) coordView(in CoordView) {
 
 // lostChain is the chain that we knew, gone from the coordinator.
 type lostChain struct {
-	since Time
-	told  bool // that we wait
+	since   Time
+	session uint64 // of the coordinator, in which it is gone
+	at      Time   // when it was first gone in that session
+	proven  bool   // a write that was sent after that has been answered
+	told    bool   // that we wait
+}
+
+// answered notes that the coordinator has answered a write of ours: from then on its session shows what was true when the write was carried
+// out. Only that proves that the chain is gone: a leader that was deposed and does not know yet answers a sync with what is out of date.
+func (l *lostChain) answered(r *Replica, sent Time) {
+	if l.since != 0 && !l.proven && sent > l.at {
+		l.proven = true
+		r.watch.viewDue, r.watch.syncing = true, false // one that was asked for before does not count
+	}
 }
 
 // loss is what the coordinator has instead of the chain that we knew.
@@ -315,10 +327,10 @@ const (
 	begunAnew                // another chain in a later epoch: ours was given up, by the rules or by an operator
 )
 
-// chainLost stops serving, looks again for T, and then ends the server: what it holds may be all that is left. Where it holds entries in
-// memory that nobody has given up, its end would be theirs, and it waits instead. So does one that holds nothing, where the coordinator
-// has nothing either: begun again it would make a chain, empty, in the place of the one that is to be brought back.
-func (r *Replica) chainLost(why string, what loss) {
+// chainLost stops serving, looks again for T and until a write has proven it, and then ends the server: what it holds may be all that is left.
+// Where it holds entries in memory that nobody has given up, its end would be theirs, and it waits instead. So does one that holds nothing, where
+// the coordinator has nothing either: begun again it would make a chain, empty, in the place of the one that is to be brought back.
+func (r *Replica) chainLost(session uint64, why string, what loss) {
 	if !r.watch.syncing || r.watch.viewKnew != r.view.Epoch {
 		// Perhaps only an old answer, or one that was on its way when we changed the view ourselves.
 		r.watch.viewDue, r.watch.viewSync = true, true
@@ -329,8 +341,13 @@ func (r *Replica) chainLost(why string, what loss) {
 		l.since = max(r.now, 1)
 		r.restartBarrier()
 	}
+	if session != l.session {
+		l.session, l.at, l.proven = session, r.now, false
+	}
+	// Where we have no record to write, that is because a write has found it gone.
+	proven := l.proven || !r.reg.asked
 	switch {
-	case r.now.Sub(l.since) <= r.timeout() || l.told:
+	case r.now.Sub(l.since) <= r.timeout() || !proven || l.told:
 	case r.self.Durable || what == begunAnew || what == anotherPast && !r.holdsEntries():
 		r.halt("%s; this server knew epoch %d and stops rather than join another history", why, r.view.Epoch)
 	default:

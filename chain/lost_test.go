@@ -43,7 +43,7 @@ func TestLostChain(t *testing.T) {
 				view.Members[0], view.Members[1] = view.Members[1], view.Members[0]
 			}
 			g := newRig(t, Config{Self: Member{MemberID: MemberID{Node: 1}, Address: me.Address, Durable: c.durable}}, view)
-			g.holds = true
+			g.holds = "change"
 			g.run(300 * time.Millisecond)
 			if !g.r.serving() {
 				t.Fatalf("it does not serve at first: %s", g.r.Status().State)
@@ -83,6 +83,95 @@ func TestLostChain(t *testing.T) {
 			}
 			if leaving && !g.left {
 				t.Error("told to leave, it does not end once it is clear that there is nothing to leave")
+			}
+		})
+	}
+}
+
+// Nobody answers for the newest state but who carries out a write: a leader of ZooKeeper that was deposed and does not know yet answers even a
+// sync with what was there before. A server is not to end itself for that, and serves again when it is over.
+func TestOnlyAWriteProvesThatTheChainIsLost(t *testing.T) {
+	const beat = 250 * time.Millisecond
+	me := Member{MemberID: MemberID{1, 1}, Address: "10.0.0.1:7000", Durable: true}
+	start := func(t *testing.T) *rig {
+		g := newRig(t, Config{Self: Member{MemberID: MemberID{Node: 1}, Address: me.Address, Durable: true}},
+			View{Chain: 7, Epoch: 5, Members: []Member{me}, Rules: Rules})
+		g.run(beat)
+		return g
+	}
+	// unanswered lets time pass in which nobody knows what becomes of a heartbeat.
+	unanswered := func(g *rig, d time.Duration) {
+		unknown := func() {
+			if last := g.last("heartbeat"); last != nil {
+				g.step(g.otherwise(last, g.now, OutcomeUnknown))
+			}
+		}
+		g.holds = "heartbeat"
+		for range d / beat {
+			g.run(beat)
+			unknown()
+		}
+		g.holds = ""
+		unknown()
+	}
+	check := func(t *testing.T, g *rig, why string) {
+		t.Helper()
+		if g.halted != nil {
+			t.Fatalf("it halts %s: %v", why, g.halted)
+		}
+		g.view.Epoch = 5
+		g.run(2 * beat)
+		if !g.r.serving() {
+			t.Error("its view is there again, and it does not serve")
+		}
+	}
+	t.Run("no write is answered", func(t *testing.T) {
+		g := start(t)
+		g.view.Epoch = 4
+		unanswered(g, 5*time.Second)
+		check(t, g, "and no write was answered")
+	})
+	t.Run("in another session", func(t *testing.T) {
+		g := start(t)
+		g.view.Epoch = 4
+		g.run(2 * beat)
+		g.session++
+		unanswered(g, 5*time.Second)
+		check(t, g, "and no write was answered in this session")
+	})
+	t.Run("sent before", func(t *testing.T) {
+		g := start(t)
+		g.holds = "heartbeat"
+		g.run(2 * beat)
+		sent := g.now
+		g.session++
+		g.view.Epoch = 4
+		g.run(beat)
+		g.step(g.execute(g.last("heartbeat"), sent))
+		unanswered(g, 5*time.Second)
+		check(t, g, "and no write was answered that was sent since")
+	})
+	t.Run("looked for before the answer", func(t *testing.T) {
+		g := start(t)
+		g.view.Epoch = 4
+		unanswered(g, 2*time.Second)
+		g.holds = "view"
+		g.run(4 * beat) // a write is answered while a view is under way
+		old := g.view
+		g.view.Epoch, g.holds = 5, ""
+		g.step(CoordView{Recorded: old, Session: g.session, Outcome: OutcomeOK})
+		check(t, g, "for a view that may be of before the write")
+	})
+	for name, registered := range map[string]bool{"answered": true, "nothing to write to": false} {
+		t.Run(name, func(t *testing.T) {
+			g := start(t)
+			g.view.Epoch = 4
+			if !registered {
+				g.regs = nil
+			}
+			g.run(2 * time.Second)
+			if g.halted == nil {
+				t.Error("its view is gone, and it goes on")
 			}
 		})
 	}

@@ -33,9 +33,9 @@ func (g *registration) reachable(r *Replica) bool {
 func (r *Replica) flushRegistration() {
 	g := &r.reg
 	switch {
-	case g.inFlight || r.leave.done || r.lost.since != 0:
+	case g.inFlight || r.leave.done || r.lost.told:
 	case !g.asked:
-		if g.judging || r.now < g.notBefore || r.leave.wanted {
+		if g.judging || r.lost.since != 0 || r.now < g.notBefore || r.leave.wanted {
 			return
 		}
 		r.newIncarnation()
@@ -83,6 +83,9 @@ func (r *Replica) coordRegistered(in CoordRegistered) {
 	}
 	first := g.first
 	g.inFlight, g.first = false, false
+	if in.Outcome != OutcomeUnknown {
+		r.lost.answered(r, in.Sent)
+	}
 	switch {
 	case in.Outcome == OutcomeOK:
 		r.watch.confirmed(r.now.Sub(g.confirmed), r.timeout())

@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -13,7 +14,7 @@ type rig struct {
 	r     *Replica
 	now   Time
 	lives []MemberID // the others whose heartbeats go on
-	holds bool       // changes of the view get no answer
+	holds string     // requests of this kind (kindOf) get no answer
 
 	asked    []Ask
 	said     string // its log, in lines
@@ -71,7 +72,7 @@ func (g *rig) step(in Input) {
 		}
 		for _, a := range out.Ask {
 			g.asked = append(g.asked, a)
-			if kindOf(a) != "change" || !g.holds {
+			if kindOf(a) != g.holds {
 				g.r.Step(g.now, g.execute(a, g.now))
 			}
 		}
@@ -99,6 +100,16 @@ func (g *rig) run(d time.Duration) {
 func (g *rig) hear(from Member, m Message) {
 	g.t.Helper()
 	g.step(Received{Envelope{Chain: g.r.view.Chain, Epoch: g.r.view.Epoch, From: from.MemberID, To: g.r.self.MemberID, Message: m}})
+}
+
+// last is the newest request of a kind, or nil.
+func (g *rig) last(kind string) Ask {
+	for _, a := range slices.Backward(g.asked) {
+		if kindOf(a) == kind {
+			return a
+		}
+	}
+	return nil
 }
 
 // changes are the views that it has asked for.

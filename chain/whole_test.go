@@ -70,13 +70,13 @@ func TestNothingOfTheOldChainComesIntoANewOne(t *testing.T) {
 	for _, outcome := range []Outcome{OutcomeOK, OutcomeUnknown} {
 		t.Run(fmt.Sprint(outcome), func(t *testing.T) {
 			s := newTaught(t, false)
-			s.holds = true
+			s.holds = "change"
 			s.run(5 * time.Second)
 			asked := s.changes()
 			if len(asked) != 1 || asked[0].View.Chain == 9 {
 				t.Fatalf("it has not asked for another chain, but for %v", asked)
 			}
-			s.holds = false
+			s.holds = ""
 			changed := s.execute(asked[0], s.now)
 			if outcome == OutcomeUnknown {
 				s.r.Step(s.now, s.otherwise(asked[0], s.now, outcome))
