@@ -222,7 +222,6 @@ func startServers(t *testing.T, n, length int, coordinator func() coord.Client) 
 	t.Helper()
 	network := link.NewMemory()
 	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	news := make(chan struct{}, 1)
 	for i := range n {
 		l := listen(t)
 		address := l.Addr().String()
@@ -240,12 +239,6 @@ func startServers(t *testing.T, n, length int, coordinator func() coord.Client) 
 				SessionTimeout: 2 * time.Second, NewChain: 0xC0FFEE, Target: length,
 			},
 			Table: table.Config{Seed: 1}, Coordinator: coordinator(), Links: links, Logger: logger,
-			OnNews: func(chain.News) {
-				select {
-				case news <- struct{}{}:
-				default:
-				}
-			},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -260,13 +253,25 @@ func startServers(t *testing.T, n, length int, coordinator func() coord.Client) 
 		})
 		t.Cleanup(end)
 		addresses, ends = append(addresses, address), append(ends, end)
-		for want := min(i+1, length); !r.Serving() && i < length || len(r.Status().View.Members) != want; {
-			select {
-			case <-news:
-			case <-time.After(20 * time.Second):
-				t.Fatalf("server %d is %s", i+1, r.Status().State)
-			}
-		}
+		awaitPlace(t, r, i, length)
 	}
 	return addresses, ends
+}
+
+// awaitPlace waits until the server that was started last is a member of its chain, or a spare where that is long enough.
+func awaitPlace(t *testing.T, r *replica.Replica, before, length int) {
+	t.Helper()
+	tick, deadline := time.NewTicker(5*time.Millisecond), time.After(20*time.Second)
+	defer tick.Stop()
+	for {
+		st := r.Status()
+		if members := len(st.View.Members); r.Serving() && members == before+1 || st.Role == "spare" && members == length && before >= length {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("server %d is %s", before+1, st.State)
+		}
+	}
 }
