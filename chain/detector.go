@@ -344,10 +344,8 @@ func (r *Replica) chainLost(session uint64, why string, what loss) {
 	if session != l.session {
 		l.session, l.at, l.proven = session, r.now, false
 	}
-	// Where we have no record to write, that is because a write has found it gone.
-	proven := l.proven || !r.reg.asked
 	switch {
-	case r.now.Sub(l.since) <= r.timeout() || !proven || l.told:
+	case r.now.Sub(l.since) <= r.timeout() || !l.proven || l.told:
 	case r.self.Durable || what == begunAnew || what == anotherPast && !r.holdsEntries():
 		r.halt("%s; this server knew epoch %d and stops rather than join another history", why, r.view.Epoch)
 	default:

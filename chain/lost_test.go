@@ -1,6 +1,8 @@
 package chain
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -151,6 +153,20 @@ func TestOnlyAWriteProvesThatTheChainIsLost(t *testing.T) {
 		unanswered(g, 5*time.Second)
 		check(t, g, "and no write was answered that was sent since")
 	})
+	t.Run("evicted in another session", func(t *testing.T) {
+		g := start(t)
+		g.regs = nil
+		g.run(2 * beat)
+		if g.r.reg.asked {
+			t.Fatal("it has not found its record gone")
+		}
+		g.session++
+		g.view.Epoch = 4
+		unanswered(g, 5*time.Second)
+		if g.halted != nil {
+			t.Errorf("it halts, and wrote nothing in this session: %v", g.halted)
+		}
+	})
 	t.Run("looked for before the answer", func(t *testing.T) {
 		g := start(t)
 		g.view.Epoch = 4
@@ -174,5 +190,59 @@ func TestOnlyAWriteProvesThatTheChainIsLost(t *testing.T) {
 				t.Error("its view is gone, and it goes on")
 			}
 		})
+	}
+}
+
+// The coordinator's records can come back as they were, together. Who found his own gone while the view was gone too has lost nothing, and serves
+// again at once, or leaves if it was told to; and nothing is registered or kept alive meanwhile in what may be another history.
+func TestLostChainComesBack(t *testing.T) {
+	for _, leaves := range []bool{false, true} {
+		for _, gone := range []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 3 * time.Second} {
+			told := gone > 2*time.Second
+			if told && leaves {
+				continue // it ends at once: TestLostChain
+			}
+			t.Run(fmt.Sprint(gone, " leaves ", leaves), func(t *testing.T) {
+				me, other := Member{MemberID: MemberID{1, 1}, Address: "10.0.0.1:7000"}, Member{MemberID: MemberID{2, 1}, Address: "10.0.0.2:7000"}
+				g := newRig(t, Config{Self: Member{MemberID: MemberID{Node: 1}, Address: me.Address}},
+					View{Chain: 7, Epoch: 5, Members: []Member{other, me}, Rules: Rules}, other)
+				g.lives = []MemberID{other.MemberID}
+				g.run(300 * time.Millisecond)
+				g.holds = "change"
+				regs := slices.Clone(g.regs)
+				g.exists, g.regs, g.asked = false, nil, nil
+				g.session++
+				g.step(CoordNews{})
+				g.run(gone)
+				if told != strings.Contains(g.said, "SERVING NOBODY") {
+					t.Errorf("it said: %s", g.said)
+				}
+				before := len(g.asked)
+				if told {
+					g.run(2 * time.Second)
+				} else if leaves {
+					g.step(Leave{})
+					g.run(100 * time.Millisecond)
+				}
+				for i, a := range g.asked {
+					if kind := kindOf(a); kind == "register" || kind == "heartbeat" && told && i >= before {
+						t.Errorf("it asks for %+v", a)
+					}
+				}
+				if n := len(g.asked) - before; leaves && n > 20 {
+					t.Errorf("it asks %d times in 100 ms", n)
+				}
+				g.exists, g.regs, g.holds = true, regs, ""
+				g.session++
+				g.step(CoordNews{})
+				g.run(800 * time.Millisecond)
+				switch {
+				case leaves && !g.left:
+					t.Error("it does not leave")
+				case !leaves && (!g.r.serving() || g.view.Epoch != 5):
+					t.Errorf("it is %s, in epoch %d", g.r.Status().State, g.view.Epoch)
+				}
+			})
+		}
 	}
 }

@@ -29,22 +29,30 @@ func (g *registration) reachable(r *Replica) bool {
 	return g.registered && r.now.Sub(g.confirmed) <= r.timeout()*3/4
 }
 
-// flushRegistration registers, or writes the next heartbeat.
+// noVersion is one that no record has. Who has no record writes a heartbeat with it, where the chain is gone, only for an answer.
+const noVersion = -1
+
+// flushRegistration registers, or writes the next heartbeat. While the chain is gone it does not register anew, and once that is proven
+// it writes nothing: others are to see that the server does not serve.
 func (r *Replica) flushRegistration() {
 	g := &r.reg
 	switch {
 	case g.inFlight || r.leave.done || r.lost.told:
-	case !g.asked:
-		if g.judging || r.lost.since != 0 || r.now < g.notBefore || r.leave.wanted {
+	case !g.asked && r.lost.since == 0:
+		if g.judging || r.now < g.notBefore || r.leave.wanted {
 			return
 		}
 		r.newIncarnation()
 		g.asked, g.first, g.version = true, true, 0
 		g.inFlight, g.sentAt, g.notBefore = true, r.now, r.now.Add(r.heartbeatEvery())
 		r.out.Ask = append(r.out.Ask, AskRegister{r.describe()})
-	case !g.unsure && (r.now.Sub(g.sentAt) >= r.heartbeatEvery() || r.leave.wanted && !r.leave.announced):
+	case !g.unsure && (r.now.Sub(g.sentAt) >= r.heartbeatEvery() || r.leave.wanted && !r.leave.announced && r.lost.since == 0):
 		g.inFlight, g.sentAt, g.leaving = true, r.now, r.leave.wanted
-		r.out.Ask = append(r.out.Ask, AskHeartbeat{Registered{r.describe(), g.version}})
+		version := g.version
+		if !g.asked {
+			version = noVersion
+		}
+		r.out.Ask = append(r.out.Ask, AskHeartbeat{Registered{r.describe(), version}})
 	}
 }
 
@@ -85,6 +93,9 @@ func (r *Replica) coordRegistered(in CoordRegistered) {
 	g.inFlight, g.first = false, false
 	if in.Outcome != OutcomeUnknown {
 		r.lost.answered(r, in.Sent)
+	}
+	if !g.asked || r.lost.since != 0 && in.Outcome == OutcomeMissing {
+		return // where the chain is gone, so may be the record, and come back with it
 	}
 	switch {
 	case in.Outcome == OutcomeOK:
