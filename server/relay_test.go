@@ -140,6 +140,7 @@ func TestDrain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	asked := make(chan struct{})
 	go func() { // a server that takes every client, and answers nothing but SILENCE
 		for {
 			conn, err := l.Accept()
@@ -155,6 +156,8 @@ func TestDrain(t *testing.T) {
 				_, _ = conn.Write([]byte{6})
 				if _, err := io.ReadFull(conn, line); err == nil && string(line) == "SILENCE\r\n" {
 					_, _ = io.WriteString(conn, "+OK\r\n")
+				} else if err == nil {
+					close(asked)
 				}
 				_, _ = io.Copy(io.Discard, conn)
 			}()
@@ -170,6 +173,7 @@ func TestDrain(t *testing.T) {
 	quiet, unanswered := dial(t, spare), dial(t, spare)
 	ask(t, quiet, "SILENCE\r\n", "+OK\r\n")
 	say(t, unanswered, "QUESTION\r\n")
+	<-asked
 	ended := make(chan string, 1)
 	go func() {
 		all, _ := io.ReadAll(unanswered)
