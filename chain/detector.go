@@ -56,7 +56,7 @@ type sighting struct {
 	at      Time          // the same moment by the clock
 	dropped Time          // when it was last given up as learner; zero for never
 	base    int64         // its version in the first list that showed our own registration; -1 for none yet
-	moved   bool          // it has been written since: its server lived after we had registered
+	moved   bool          // it has been written twice since: its server lived after we had registered
 	deleted bool          // we have asked for it to be deleted; a list that was asked for afterwards will tell
 }
 
@@ -194,7 +194,9 @@ func (r *Replica) coordList(in CoordList) {
 		}
 		// A list that shows our own registration is of a moment after it was made. One that does not may be older than another before it.
 		if s.base >= 0 {
-			s.moved = s.moved || reg.Version > s.base
+			// Once proves nothing: the last heartbeat of one that has died may have been on its way. It is one, whatever became of those
+			// before: each fits the version that the last one made.
+			s.moved = s.moved || reg.Version > s.base+1
 		} else if ours {
 			s.base = reg.Version
 		}
