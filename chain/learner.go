@@ -48,7 +48,10 @@ func (r *Replica) forget(from MemberID) {
 	r.learn.from = from
 	r.log.truncate(r.committed)
 	end := r.log.last()
-	r.durable = min(r.durable, end.Seq)
+	r.durable = end.Seq
+	if r.cfg.Self.Durable {
+		r.durable = 0 // a crash may bring back what is cut, until that is durable: no member's log may be so
+	}
 	r.out.Truncate = &end
 	r.cuts++
 	kept := r.out.Append[:0]
