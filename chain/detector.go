@@ -195,7 +195,7 @@ func (r *Replica) coordList(in CoordList) {
 		// A list that shows our own registration is of a moment after it was made. One that does not may be older than another before it.
 		if s.base >= 0 {
 			// Once proves nothing: the last heartbeat of one that has died may have been on its way. It is one, whatever became of those
-			// before: each fits the version that the last one made.
+			// before: each fits the version that the last one made, unless an older state of the coordinator was brought back meanwhile.
 			s.moved = s.moved || reg.Version > s.base+1
 		} else if ours {
 			s.base = reg.Version

@@ -193,7 +193,7 @@ func TestOnlyAWriteProvesThatTheChainIsLost(t *testing.T) {
 	}
 }
 
-// The coordinator's records can come back as they were, together. Who found his own gone while the view was gone too has lost nothing, and serves
+// The coordinator's records can come back as they were, together. Who found his own gone after the view has lost nothing, and serves
 // again at once, or leaves if it was told to; and nothing is registered or kept alive meanwhile in what may be another history.
 func TestLostChainComesBack(t *testing.T) {
 	for _, leaves := range []bool{false, true} {
