@@ -67,7 +67,11 @@ var faults = []fault{
 	{"stop a server for three session timeouts", 3 * sessionTimeout, 0, func(r *trial) func() {
 		s := r.any(1)[0]
 		s.signal(syscall.SIGSTOP)
-		return func() { s.signal(syscall.SIGCONT) }
+		r.spared[s] = true
+		return func() {
+			s.signal(syscall.SIGCONT)
+			delete(r.spared, s)
+		}
 	}},
 	{"cut a link", cutTime, 0, func(r *trial) func() { return r.between(true, trouble{silent: true}) }},
 	{"cut a link one way", cutTime, 0, func(r *trial) func() { return r.between(false, trouble{silent: true}) }},
@@ -131,6 +135,7 @@ var faults = []fault{
 	{"have a server leave", rough, crash | members, func(r *trial) func() {
 		s := r.any(1)[0]
 		s.signal(syscall.SIGTERM)
+		r.spared[s] = true
 		return func() {
 			s.exit()
 			r.retire(s)
@@ -155,13 +160,13 @@ func (r *trial) plan() []*fault {
 	return planned
 }
 
-// living are the members that run, head first. A dead one may not have been removed yet.
+// living are the members that run and are not spared, head first. A dead one may not have been removed yet.
 func (r *trial) living() (all []*server) {
 	v := r.view()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, address := range v.addresses() {
-		if i := slices.IndexFunc(r.serving, func(s *server) bool { return s.address == address }); i >= 0 {
+		if i := slices.IndexFunc(r.serving, func(s *server) bool { return s.address == address }); i >= 0 && !r.spared[r.serving[i]] {
 			all = append(all, r.serving[i])
 		}
 	}

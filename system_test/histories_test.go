@@ -58,9 +58,10 @@ type trial struct {
 	seed    uint64
 	random  *rand.Rand // of the faults
 	history *history
-	missing int          // servers that are to be started again
-	flooded atomic.Int64 // connections made by floods
-	atLast  []func()     // what faults wait for when all of them have ended: a server may be suspended until then
+	missing int              // servers that are to be started again
+	spared  map[*server]bool // stopped, or leaving: nothing more happens to them, for they cannot answer to it
+	flooded atomic.Int64     // connections made by floods
+	atLast  []func()         // what faults wait for when all of them have ended: a server may be suspended until then
 }
 
 // TestHistories has clients use chains in which something goes wrong, and judges all they were told: whether one order of everything explains it. At
@@ -96,8 +97,12 @@ const (
 	lull                    = 400 * time.Millisecond
 )
 
+func newTrial(seed uint64) *trial {
+	return &trial{seed: seed, spared: map[*server]bool{}, random: rand.New(rand.NewPCG(seed, 0))}
+}
+
 func runTrial(t *testing.T, seed uint64, shared string, y *tally) {
-	r := &trial{seed: seed, random: rand.New(rand.NewPCG(seed, 0))}
+	r := newTrial(seed)
 	planned := r.plan()
 	r.begin(t, planned, shared)
 	r.live(planned, y)

@@ -174,7 +174,7 @@ func inNamespaces(t *testing.T) {
 	for i, shape := range shapes {
 		t.Run(shape.name, func(t *testing.T) {
 			t.Parallel()
-			r := &trial{seed: seed + uint64(i), random: rand.New(rand.NewPCG(seed+uint64(i), 0))}
+			r := newTrial(seed + uint64(i))
 			r.network = &network{cluster: newCluster(t, z.Address+chroot(), "--request-timeout", requestTimeout.String())}
 			l := &lan{t: t, number: i + 1, zookeeper: base.zookeeper}
 			for j := range 3 {
