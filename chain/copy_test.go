@@ -30,3 +30,30 @@ func TestCopy(t *testing.T) {
 		t.Errorf("it said:\n%s", g.said)
 	}
 }
+
+// TestCopyInDoubt is a copy that is not told what became of its first registration, just after the member has registered: the record that it
+// finds under its name, as young as its own would be, is not its own.
+func TestCopyInDoubt(t *testing.T) {
+	for name, member := range map[string]Registration{
+		"at another address": {Member: Member{Address: "127.0.0.1:7001"}, Boot: "a"},
+		"on another machine": {Member: Member{Address: "127.0.0.1:7002"}, Boot: "b"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			member.MemberID, member.Timeout, member.Rules = MemberID{Node: 7, Incarnation: 1}, time.Second, Rules
+			view := View{Chain: 9, Epoch: 4, Members: []Member{member.Member}, Rules: Rules}
+			g := newRig(t, Config{Self: Member{MemberID: MemberID{Node: 7}, Address: "127.0.0.1:7002"}, Boot: "a"}, view)
+			g.regs = []Registered{{Registration: member}}
+			g.holds = "register"
+			g.run(10 * time.Millisecond)
+			g.holds = ""
+			g.step(g.otherwise(g.last("register"), g.now, OutcomeUnknown))
+			g.run(time.Second)
+			if got := g.regs[0]; got.Version != 0 || got.Address != member.Address || got.Boot != member.Boot {
+				t.Errorf("it has written the member's record: %+v", got)
+			}
+			if id := g.r.self.MemberID; id != (MemberID{7, 2}) || g.index(id) < 0 {
+				t.Errorf("it is %v; registered are %+v", id, g.regs)
+			}
+		})
+	}
+}

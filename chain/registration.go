@@ -1,6 +1,9 @@
 package chain
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // evictedPause is how long a server that was evicted waits before it registers again.
 const evictedPause = 10 * time.Second
@@ -11,7 +14,7 @@ type registration struct {
 	registered bool // it is known to be there
 	version    int64
 	inFlight   bool
-	first      bool // the request in flight creates it
+	first      bool // no answer has told yet whether we have created it
 	leaving    bool // the request in flight says that we leave
 	sentAt     Time // of the last request
 	confirmed  Time // when the last success came
@@ -90,8 +93,9 @@ func (r *Replica) coordRegistered(in CoordRegistered) {
 		return
 	}
 	first := g.first
-	g.inFlight, g.first = false, false
+	g.inFlight = false
 	if in.Outcome != OutcomeUnknown {
+		g.first = false
 		r.lost.answered(r, in.Sent)
 	}
 	if !g.asked || r.lost.since != 0 && in.Outcome == OutcomeMissing {
@@ -111,8 +115,6 @@ func (r *Replica) coordRegistered(in CoordRegistered) {
 		r.watch.viewDue, r.watch.syncing = true, false // one that was asked for before does not count
 	case first && in.Outcome == OutcomeConflict:
 		g.gone(r, 0) // of a former life: the next try has a number of its own
-	case first:
-		g.sentAt = 0 // a heartbeat will tell
 	default:
 		g.unsure, r.watch.listDue = true, true
 	}
@@ -138,16 +140,20 @@ func (g *registration) judge(r *Replica, newest bool) {
 }
 
 // listed learns the version of our record from a list, where we were not sure of it. It may be lower than we knew, where an older state of the
-// coordinator was brought back; or only the list is old, and the next shows more, for a session shows why it has refused.
+// coordinator was brought back; or only the list is old, and the next shows more, for a session shows why it has refused. Where we do not know
+// that we have created it, it may also be that of another server with our id, or not be there yet: the next try has a number of its own.
 func (g *registration) listed(r *Replica, regs []Registered) {
 	if !g.unsure || g.inFlight {
 		return
 	}
 	g.unsure = false
-	for _, reg := range regs {
-		if reg.MemberID == r.self.MemberID {
-			g.version = reg.Version
-		}
+	i := slices.IndexFunc(regs, func(reg Registered) bool { return reg.MemberID == r.self.MemberID })
+	if g.first && (i < 0 || regs[i].Address != r.self.Address || regs[i].Boot != r.cfg.Boot) {
+		g.gone(r, 0)
+		return
+	}
+	if i >= 0 {
+		g.first, g.version = false, regs[i].Version
 	}
 	g.sentAt = min(g.sentAt, r.now.Add(r.timeout()/16-r.heartbeatEvery())) // try soon: only the answer to a heartbeat proves anything
 }
