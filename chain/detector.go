@@ -342,6 +342,9 @@ func (r *Replica) chainLost(session uint64, why string, what loss) {
 	if l.since == 0 {
 		l.since = max(r.now, 1)
 		r.restartBarrier()
+		if g := &r.reg; g.judging { // our record was found gone just before, perhaps only with the chain, and may come back with it
+			g.judging, g.asked = false, true
+		}
 	}
 	if session != l.session {
 		l.session, l.at, l.proven = session, r.now, false

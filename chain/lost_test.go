@@ -193,16 +193,17 @@ func TestOnlyAWriteProvesThatTheChainIsLost(t *testing.T) {
 	}
 }
 
-// The coordinator's records can come back as they were, together. Who found his own gone after the view has lost nothing, and serves
+// The coordinator's records can come back as they were, together. Who found his own gone with the view has lost nothing, and serves
 // again at once, or leaves if it was told to; and nothing is registered or kept alive meanwhile in what may be another history.
 func TestLostChainComesBack(t *testing.T) {
-	for _, leaves := range []bool{false, true} {
+	for i := range 4 {
+		leaves, recordFirst := i&1 != 0, i&2 != 0 // which of the two is missed first
 		for _, gone := range []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 3 * time.Second} {
 			told := gone > 2*time.Second
 			if told && leaves {
 				continue // it ends at once: TestLostChain
 			}
-			t.Run(fmt.Sprint(gone, " leaves ", leaves), func(t *testing.T) {
+			t.Run(fmt.Sprint(gone, " leaves ", leaves, " record first ", recordFirst), func(t *testing.T) {
 				me, other := Member{MemberID: MemberID{1, 1}, Address: "10.0.0.1:7000"}, Member{MemberID: MemberID{2, 1}, Address: "10.0.0.2:7000"}
 				g := newRig(t, Config{Self: Member{MemberID: MemberID{Node: 1}, Address: me.Address}},
 					View{Chain: 7, Epoch: 5, Members: []Member{other, me}, Rules: Rules}, other)
@@ -212,7 +213,9 @@ func TestLostChainComesBack(t *testing.T) {
 				regs := slices.Clone(g.regs)
 				g.exists, g.regs, g.asked = false, nil, nil
 				g.session++
-				g.step(CoordNews{})
+				if !recordFirst {
+					g.step(CoordNews{})
+				}
 				g.run(gone)
 				if told != strings.Contains(g.said, "SERVING NOBODY") {
 					t.Errorf("it said: %s", g.said)
@@ -244,5 +247,53 @@ func TestLostChainComesBack(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Who has no record writes only to be answered while the chain is gone, so that it learns that it is: not into a record that has been brought back,
+// and no new one. An answer means nothing once the chain is there again.
+func TestEvictedBeforeTheChainIsLost(t *testing.T) {
+	const beat = 250 * time.Millisecond
+	for _, comesBack := range []bool{false, true} {
+		t.Run(fmt.Sprint("comes back ", comesBack), func(t *testing.T) {
+			me := Member{MemberID: MemberID{1, 1}, Address: "10.0.0.1:7000"}
+			g := newRig(t, Config{Self: Member{MemberID: MemberID{Node: 1}, Address: me.Address}},
+				View{Chain: 7, Epoch: 5, Members: []Member{me}, Rules: Rules})
+			g.run(beat)
+			regs := slices.Clone(g.regs)
+			g.regs = nil
+			g.run(2 * beat)
+			evicted := g.now
+			if g.r.reg.notBefore < evicted {
+				t.Fatal("it has not noticed that it is evicted")
+			}
+			g.exists = false
+			g.session++
+			g.run(beat)
+			g.regs = slices.Clone(regs)
+			g.run(beat)
+			if !slices.EqualFunc(g.regs, regs, func(a, b Registered) bool { return a.MemberID == b.MemberID && a.Version == b.Version }) {
+				t.Errorf("it has written %+v, which was %+v", g.regs, regs)
+			}
+			g.regs = nil
+			if !comesBack {
+				g.run(2 * evictedPause)
+				if !strings.Contains(g.said, "SERVING NOBODY") || len(g.regs) > 0 {
+					t.Errorf("registered are %+v, and it said: %s", g.regs, g.said)
+				}
+				return
+			}
+			g.holds = "heartbeat"
+			g.run(beat + beat/2)
+			written := g.last("heartbeat")
+			g.exists, g.holds = true, ""
+			g.session++
+			g.step(CoordNews{})
+			g.step(g.execute(written, g.now))
+			g.run(evictedPause - g.now.Sub(evicted) + beat)
+			if g.index(MemberID{1, 2}) < 0 {
+				t.Errorf("it has not registered anew after its pause; registered are %+v", g.regs)
+			}
+		})
 	}
 }
