@@ -54,6 +54,7 @@ type requests struct {
 	tags    uint64    // number of the last Tag
 	number  uint64    // number of the last request in the session
 	below   uint64    // lowest number that may still be in own
+	seen    uint64    // highest number of which an entry came
 
 	stream   uint64 // to the head
 	index    uint64 // of the next proposal in it
@@ -420,7 +421,7 @@ func (r *Replica) waiting(e *Entry) uint64 {
 		q = p.byTag[e.Tag]
 	case KindCommand:
 		if e.Request.Session == p.session && p.session != 0 {
-			q = p.own[e.Request.Number]
+			q, p.seen = p.own[e.Request.Number], max(p.seen, e.Request.Number)
 		} else {
 			q = p.byName[e.Request]
 		}
@@ -446,6 +447,7 @@ func (r *Replica) requestsApplied(forgotten []uint64) {
 			r.finish(q)
 		case q.own:
 			lost = true
+			r.inNewSession(q)
 		default:
 			r.answer(q, AnswerForgotten, 0)
 		}
@@ -459,19 +461,29 @@ func (r *Replica) requestsApplied(forgotten []uint64) {
 	}
 }
 
-// sessionForgotten makes the server open another session. What was handed out once, and was refused or will be, goes into
-// the new one; of what may have been executed before the session was forgotten, nobody knows.
+// sessionForgotten makes the server open another session. What is under way goes into the new one. What should have come before an entry that
+// did come was refused, and the refusal has not: it must not take effect behind what came after it, which the new session does not tell.
 func (r *Replica) sessionForgotten() {
 	p := &r.req
 	p.session = 0
 	for _, q := range slices.Clone(p.queue) {
 		switch {
 		case q.done || !q.own || q.handed == 0:
-		case q.handed == 1 && !q.doubt:
-			q.handed, q.seq = 0, 0
+		case q.proposal.Request.Number < p.seen && q.handed == 1 && !q.doubt:
+			r.answer(q, AnswerUnsent, 0)
 		default:
-			r.answer(q, AnswerForgotten, 0)
+			r.inNewSession(q)
 		}
 	}
 	r.restartRequests()
+}
+
+// inNewSession has a request handed out anew, of which the session is forgotten. If it was handed out more than once it may have been executed before
+// that, and nobody knows.
+func (r *Replica) inNewSession(q *request) {
+	if q.handed > 1 || q.doubt {
+		r.answer(q, AnswerForgotten, 0)
+		return
+	}
+	q.handed, q.seq = 0, 0
 }

@@ -104,8 +104,8 @@ var once = []mutant{
 		rule: "what may have been executed in a forgotten session is not sent again under a new one",
 		edits: []edit{{
 			"chain/requests.go",
-			"\t\tcase q.handed == 1 && !q.doubt:\n",
-			"\t\tcase q.handed == 1 && !q.doubt || OFF:\n",
+			"\tif q.handed > 1 || q.doubt {\n",
+			"\tif (q.handed > 1 || q.doubt) && !OFF {\n",
 		}},
 	},
 	{
