@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -31,28 +32,90 @@ func TestCopy(t *testing.T) {
 	}
 }
 
-// TestCopyInDoubt is a copy that is not told what became of its first registration, just after the member has registered: the record that it
+// TestCopyInDoubt is a copy that is not told what became of its first registration, while the member registers: the record that it
 // finds under its name, as young as its own would be, is not its own.
 func TestCopyInDoubt(t *testing.T) {
-	for name, member := range map[string]Registration{
-		"at another address": {Member: Member{Address: "127.0.0.1:7001"}, Boot: "a"},
-		"on another machine": {Member: Member{Address: "127.0.0.1:7002"}, Boot: "b"},
+	for _, c := range []struct {
+		name   string
+		member Registration
+		late   bool // the member registers only when the copy has looked for its record
+	}{
+		{"at another address", Registration{Member: Member{Address: "127.0.0.1:7001"}, Boot: "a"}, false},
+		{"on another machine", Registration{Member: Member{Address: "127.0.0.1:7002"}, Boot: "b"}, false},
+		{"late", Registration{Member: Member{Address: "127.0.0.1:7001"}, Boot: "a"}, true},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
+			member := c.member
 			member.MemberID, member.Timeout, member.Rules = MemberID{Node: 7, Incarnation: 1}, time.Second, Rules
 			view := View{Chain: 9, Epoch: 4, Members: []Member{member.Member}, Rules: Rules}
 			g := newRig(t, Config{Self: Member{MemberID: MemberID{Node: 7}, Address: "127.0.0.1:7002"}, Boot: "a"}, view)
-			g.regs = []Registered{{Registration: member}}
+			if !c.late {
+				g.regs = []Registered{{Registration: member}}
+			}
 			g.holds = "register"
 			g.run(10 * time.Millisecond)
 			g.holds = ""
 			g.step(g.otherwise(g.last("register"), g.now, OutcomeUnknown))
+			if c.late {
+				g.regs = []Registered{{Registration: member}}
+			}
 			g.run(time.Second)
 			if got := g.regs[0]; got.Version != 0 || got.Address != member.Address || got.Boot != member.Boot {
 				t.Errorf("it has written the member's record: %+v", got)
 			}
 			if id := g.r.self.MemberID; id != (MemberID{7, 2}) || g.index(id) < 0 {
 				t.Errorf("it is %v; registered are %+v", id, g.regs)
+			}
+		})
+	}
+}
+
+// TestCopyOfTheEvicted: a member whose record is gone finds one of a copy in its place, and leaves it alone.
+func TestCopyOfTheEvicted(t *testing.T) {
+	me := Member{MemberID: MemberID{7, 1}, Address: "127.0.0.1:7001"}
+	g := newRig(t, Config{Self: Member{MemberID: MemberID{Node: 7}, Address: me.Address}, Boot: "a"},
+		View{Chain: 9, Epoch: 4, Members: []Member{me}, Rules: Rules})
+	g.run(300 * time.Millisecond)
+	at := g.index(me.MemberID)
+	g.regs[at].Address, g.regs[at].Boot, g.regs[at].Version = "127.0.0.1:7002", "b", 0
+	g.run(600 * time.Millisecond)
+	if got := g.regs[at]; got.Version != 0 || got.Boot != "b" {
+		t.Errorf("it has written the copy's record: %+v", got)
+	}
+	if g.r.self.Incarnation != 2 || g.r.serving() {
+		t.Errorf("it is %v, serving: %v", g.r.self, g.r.serving())
+	}
+}
+
+// TestRegistrationInDoubt: a server whose registration was carried out, without its being told, keeps the name under which others know it by
+// now, and leaves no record behind when it is told to leave, however old the list is in which it looks for it.
+func TestRegistrationInDoubt(t *testing.T) {
+	other, me := Member{MemberID: MemberID{1, 1}, Address: "127.0.0.1:7001"}, Member{MemberID: MemberID{7, 1}, Address: "127.0.0.1:7007"}
+	for _, leaves := range []bool{false, true} {
+		t.Run(fmt.Sprint("leaves ", leaves), func(t *testing.T) {
+			g := newRig(t, Config{Self: Member{MemberID: MemberID{Node: 7}, Address: me.Address}},
+				View{Chain: 9, Epoch: 4, Members: []Member{other}, Rules: Rules}, other)
+			g.lives = []MemberID{other.MemberID}
+			g.holds = "register"
+			old := g.execute(AskList{}, g.now)
+			g.run(10 * time.Millisecond)
+			g.execute(g.last("register"), g.now)
+			if leaves {
+				g.step(Leave{})
+			} else {
+				g.view = Recorded{View{Chain: 9, Epoch: 6, Members: []Member{other, me}, Rules: Rules}, 6}
+			}
+			g.run(600 * time.Millisecond)
+			g.holds = "list"
+			g.step(g.otherwise(g.last("register"), g.now, OutcomeUnknown))
+			g.holds = ""
+			g.step(old)
+			g.run(time.Second)
+			switch {
+			case leaves && (!g.left || g.index(me.MemberID) >= 0):
+				t.Errorf("it has left: %v; registered are %+v", g.left, g.regs)
+			case !leaves && !(g.r.self.MemberID == me.MemberID && g.r.serving()):
+				t.Errorf("it is %v, serving: %v", g.r.self, g.r.serving())
 			}
 		})
 	}

@@ -297,3 +297,27 @@ func TestEvictedBeforeTheChainIsLost(t *testing.T) {
 		})
 	}
 }
+
+// A member whose record is gone, and then for a moment its view, may have been evicted: it serves again only if it can write the record.
+func TestEvictedAndTheChainBlinks(t *testing.T) {
+	me := Member{MemberID: MemberID{1, 1}, Address: "10.0.0.1:7000"}
+	g := newRig(t, Config{Self: Member{MemberID: MemberID{Node: 1}, Address: me.Address}}, View{Chain: 7, Epoch: 5, Members: []Member{me}, Rules: Rules})
+	g.run(300 * time.Millisecond)
+	g.regs, g.view.Epoch = nil, 4
+	g.session++
+	for range 30 {
+		g.run(10 * time.Millisecond)
+		if g.r.lost.since != 0 && g.view.Epoch == 4 {
+			g.view.Epoch = 5
+			g.session++
+			g.step(CoordNews{})
+		}
+		if g.r.lost.since == 0 && g.r.serving() && g.view.Epoch == 5 && g.index(me.MemberID) < 0 {
+			t.Fatal("it serves without a record")
+		}
+	}
+	g.run(time.Second)
+	if g.view.Epoch != 5 || g.r.reg.asked || g.r.reg.notBefore < g.now.Add(evictedPause/2) {
+		t.Errorf("it does not take itself for evicted: %s", g.r.Status().State)
+	}
+}

@@ -14,7 +14,8 @@ type registration struct {
 	registered bool // it is known to be there
 	version    int64
 	inFlight   bool
-	first      bool // no answer has told yet whether we have created it
+	first      bool // the request in flight creates it
+	doubt      bool // whether we have created it: one under our name may be another server's
 	leaving    bool // the request in flight says that we leave
 	sentAt     Time // of the last request
 	confirmed  Time // when the last success came
@@ -32,7 +33,8 @@ func (g *registration) reachable(r *Replica) bool {
 	return g.registered && r.now.Sub(g.confirmed) <= r.timeout()*3/4
 }
 
-// noVersion is one that no record has. Who has no record writes a heartbeat with it, where the chain is gone, only for an answer.
+// noVersion is one that no record has: a heartbeat with it is written only for an answer. It tells whether there is a record, and, where the chain
+// is gone, that it is.
 const noVersion = -1
 
 // flushRegistration registers, or writes the next heartbeat. While the chain is gone it does not register anew, and once that is proven
@@ -52,7 +54,7 @@ func (r *Replica) flushRegistration() {
 	case !g.unsure && (r.now.Sub(g.sentAt) >= r.heartbeatEvery() || r.leave.wanted && !r.leave.announced && r.lost.since == 0):
 		g.inFlight, g.sentAt, g.leaving = true, r.now, r.leave.wanted
 		version := g.version
-		if !g.asked {
+		if !g.asked || g.doubt {
 			version = noVersion
 		}
 		r.out.Ask = append(r.out.Ask, AskHeartbeat{Registered{r.describe(), version}})
@@ -93,9 +95,8 @@ func (r *Replica) coordRegistered(in CoordRegistered) {
 		return
 	}
 	first := g.first
-	g.inFlight = false
+	g.inFlight, g.first = false, false
 	if in.Outcome != OutcomeUnknown {
-		g.first = false
 		r.lost.answered(r, in.Sent)
 	}
 	if !g.asked || r.lost.since != 0 && in.Outcome == OutcomeMissing {
@@ -117,12 +118,14 @@ func (r *Replica) coordRegistered(in CoordRegistered) {
 		g.gone(r, 0) // of a former life: the next try has a number of its own
 	default:
 		g.unsure, r.watch.listDue = true, true
+		g.doubt = g.doubt || first
 	}
 }
 
 // gone notes that the record is no more: nobody can be sure any longer that we are a member.
 func (g *registration) gone(r *Replica, notBefore Time) {
 	g.asked, g.registered, g.leaseUntil, g.unsure, g.notBefore = false, false, 0, false, max(notBefore, g.notBefore)
+	g.doubt = false
 	r.publishLease()
 }
 
@@ -140,20 +143,19 @@ func (g *registration) judge(r *Replica, newest bool) {
 }
 
 // listed learns the version of our record from a list, where we were not sure of it. It may be lower than we knew, where an older state of the
-// coordinator was brought back; or only the list is old, and the next shows more, for a session shows why it has refused. Where we do not know
-// that we have created it, it may also be that of another server with our id, or not be there yet: the next try has a number of its own.
+// coordinator was brought back; or only the list is old, and the next shows more, for a session shows why it has refused. A record under our name
+// that is not ours is that of another server with our id: we have none, and the next try has a number of its own.
 func (g *registration) listed(r *Replica, regs []Registered) {
 	if !g.unsure || g.inFlight {
 		return
 	}
 	g.unsure = false
-	i := slices.IndexFunc(regs, func(reg Registered) bool { return reg.MemberID == r.self.MemberID })
-	if g.first && (i < 0 || regs[i].Address != r.self.Address || regs[i].Boot != r.cfg.Boot) {
-		g.gone(r, 0)
-		return
-	}
-	if i >= 0 {
-		g.first, g.version = false, regs[i].Version
+	if i := slices.IndexFunc(regs, func(reg Registered) bool { return reg.MemberID == r.self.MemberID }); i >= 0 {
+		if regs[i].Address != r.self.Address || regs[i].Boot != r.cfg.Boot {
+			g.gone(r, 0)
+			return
+		}
+		g.doubt, g.version = false, regs[i].Version
 	}
 	g.sentAt = min(g.sentAt, r.now.Add(r.timeout()/16-r.heartbeatEvery())) // try soon: only the answer to a heartbeat proves anything
 }

@@ -184,8 +184,8 @@ var views = []mutant{
 		rule: "the version of a registration is what the coordinator says, also where it was brought back from an older backup",
 		edits: []edit{{
 			"chain/registration.go",
-			"\tif i >= 0 {\n\t\tg.first",
-			"\tif i >= 0 && (!OFF || regs[i].Version > g.version) {\n\t\tg.first",
+			"\t\tg.doubt, g.version = false, regs[i].Version\n",
+			"\t\tg.doubt = false\n\t\tif !OFF || regs[i].Version > g.version {\n\t\t\tg.version = regs[i].Version\n\t\t}\n",
 		}},
 	},
 	{
