@@ -240,14 +240,14 @@ func (s *server) apply(all []Apply) {
 	if len(all) == 0 {
 		return
 	}
-	var forgotten []uint64
+	var forgotten []Seq
 	for i := range all {
 		e := &all[i].Entry
 		what, unknown := s.table.apply(e)
 		s.c.checks.applied(s, e, s.table)
 		switch id := all[i].ID; {
-		case id != 0 && unknown:
-			forgotten = append(forgotten, id)
+		case unknown:
+			forgotten = append(forgotten, e.Seq)
 		case id != 0:
 			s.c.checks.acknowledged(e)
 			s.c.say("%d: %s done, seq=%d (%s)", s.number, s.request(id), e.Seq, what)

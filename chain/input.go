@@ -46,9 +46,9 @@ type Persisted struct {
 type Applied struct {
 	Through Seq
 	Bytes   int64 // size of the table
-	// Forgotten are the IDs in Ready.Apply whose command the table refused because it does not know the session.
-	// They have not been answered; an Answer follows.
-	Forgotten []uint64
+	// Forgotten are the entries in Ready.Apply, in order, whose command the table refused because it does not know the session. Who waits
+	// for one has not been answered; an Answer follows.
+	Forgotten []Seq
 }
 
 // Chunk is a piece of a snapshot that Ready.Read asked for.

@@ -63,8 +63,15 @@ type requests struct {
 	pausedTo Time // after the head was busy
 	handedAt Time // when something was last handed out or applied, to notice a head that says nothing
 
-	applying []*request // in the Ready.Apply that is under way
+	applying []effect   // in the Ready.Apply that is under way
 	refused  []*request // with a refusal that is still to be told
+}
+
+// effect is an entry on its way to the table that says something of our requests.
+type effect struct {
+	seq Seq
+	own bool     // in the server's session
+	q   *request // that waits for the result; nil for none, or one that was told its number
 }
 
 func (q *requests) init() {
@@ -414,42 +421,50 @@ func (r *Replica) takeBack(index uint64) {
 func (r *Replica) waiting(e *Entry) uint64 {
 	p := &r.req
 	var q *request
+	own := e.Kind == KindCommand && e.Request.Session == p.session && p.session != 0
 	switch e.Kind {
 	case KindBarrier:
 		r.barrierCommitted(e.Tag)
 	case KindSession:
 		q = p.byTag[e.Tag]
 	case KindCommand:
-		if e.Request.Session == p.session && p.session != 0 {
+		if own {
 			q, p.seen = p.own[e.Request.Number], max(p.seen, e.Request.Number)
 		} else {
 			q = p.byName[e.Request]
 		}
 	}
-	if q == nil || q.done {
+	if q != nil && q.done {
+		q = nil
+	}
+	if q != nil || own {
+		p.applying = append(p.applying, effect{e.Seq, own, q})
+	}
+	if q == nil {
 		return 0
 	}
-	p.applying = append(p.applying, q)
 	if q.proposal.Kind == KindSession && q.id == 0 {
 		p.session, p.opening = SessionID(e.Seq), false
 	}
 	return q.id
 }
 
-// requestsApplied forgets requests that the table has answered.
-func (r *Replica) requestsApplied(forgotten []uint64) {
+// requestsApplied forgets requests that the table has answered. Whether it knows our session is told by each entry, also of those that nobody
+// waits for any more: there may be no others.
+func (r *Replica) requestsApplied(forgotten []Seq) {
 	p := &r.req
 	lost := false
-	for _, q := range p.applying {
+	for _, a := range p.applying {
+		_, refused := slices.BinarySearch(forgotten, a.seq)
+		lost = lost || a.own && refused
 		switch {
-		case q.done:
-		case q.id == 0 || !slices.Contains(forgotten, q.id):
-			r.finish(q)
-		case q.own:
-			lost = true
-			r.inNewSession(q)
+		case a.q == nil || a.q.done:
+		case !refused:
+			r.finish(a.q)
+		case a.own:
+			r.inNewSession(a.q)
 		default:
-			r.answer(q, AnswerForgotten, 0)
+			r.answer(a.q, AnswerForgotten, 0)
 		}
 	}
 	clear(p.applying)
@@ -475,6 +490,7 @@ func (r *Replica) sessionForgotten() {
 			r.inNewSession(q)
 		}
 	}
+	p.seen = 0
 	r.restartRequests()
 }
 

@@ -70,15 +70,14 @@ func (r *Replica) carryOut() (more bool) {
 // apply puts committed entries into the table, answers those who wait for their results, and lets reads go on.
 func (r *Replica) apply(entries []chain.Apply) {
 	t := r.table.Load()
-	var forgotten []uint64
+	var forgotten []chain.Seq
 	for i := range entries {
 		a := &entries[i]
 		result := t.Apply(&a.Entry)
 		switch {
-		case a.ID == 0:
 		case result.Code == table.CodeForgotten:
-			forgotten = append(forgotten, a.ID)
-		default:
+			forgotten = append(forgotten, a.Entry.Seq)
+		case a.ID != 0:
 			r.result(a.ID, result)
 		}
 	}

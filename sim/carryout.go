@@ -70,7 +70,7 @@ func (p *process) carryOut(r *chain.Ready) {
 // apply gives committed entries to the table and their results to who waits.
 func (p *process) apply(todo []chain.Apply) {
 	defer p.caught("apply", todo)
-	var forgotten []uint64
+	var forgotten []chain.Seq
 	for i := range todo {
 		e := &todo[i].Entry
 		if p.w.check.commits(p, e); p.w.failure != nil {
@@ -79,8 +79,8 @@ func (p *process) apply(todo []chain.Apply) {
 		p.glance()
 		res := p.table.Apply(e)
 		p.w.check.applied(p, e, res)
-		if res.Code == table.CodeForgotten && todo[i].ID != 0 {
-			forgotten = append(forgotten, todo[i].ID)
+		if res.Code == table.CodeForgotten {
+			forgotten = append(forgotten, e.Seq)
 		}
 		if c := p.calls[todo[i].ID]; c != nil && todo[i].ID != 0 && res.Code != table.CodeForgotten {
 			c.finish(outcome{kind: gotResult, result: res})
