@@ -120,3 +120,52 @@ func TestRegistrationInDoubt(t *testing.T) {
 		})
 	}
 }
+
+// TestCopyWhileTheChainIsGone: a server in doubt finds that it has no record, and then that there is no view. The record that a copy makes
+// meanwhile is as young as the one it looked for.
+func TestCopyWhileTheChainIsGone(t *testing.T) {
+	other, copied := Member{MemberID: MemberID{1, 1}, Address: "127.0.0.1:7001"}, Member{MemberID: MemberID{7, 1}, Address: "127.0.0.1:7002"}
+	g := newRig(t, Config{Self: Member{MemberID: MemberID{Node: 7}, Address: "127.0.0.1:7007"}},
+		View{Chain: 9, Epoch: 4, Members: []Member{other}, Rules: Rules}, other)
+	g.holds = "register"
+	g.run(10 * time.Millisecond)
+	g.step(g.otherwise(g.last("register"), g.now, OutcomeUnknown))
+	g.holds = "view"
+	for range 100 {
+		if g.run(10 * time.Millisecond); g.r.reg.judging {
+			break
+		}
+	}
+	g.exists, g.holds = false, ""
+	g.session++
+	g.step(CoordView{Session: g.session, Outcome: OutcomeMissing})
+	g.run(20 * time.Millisecond)
+	if !g.r.reg.asked {
+		t.Fatal("it does not look for its record any more")
+	}
+	g.register(copied)
+	g.run(400 * time.Millisecond)
+	if got := g.regs[g.index(copied.MemberID)]; got.Version != 0 || got.Address != copied.Address {
+		t.Errorf("it has written the copy's record: %+v", got)
+	}
+}
+
+// TestOldListShowsACopy: a list that is older than a member's record shows that of a copy, which has gone since. The member stays one.
+func TestOldListShowsACopy(t *testing.T) {
+	me, copied := Member{MemberID: MemberID{7, 1}, Address: "127.0.0.1:7001"}, Member{MemberID: MemberID{7, 1}, Address: "127.0.0.1:7002"}
+	g := newRig(t, Config{Self: Member{MemberID: MemberID{Node: 7}, Address: me.Address}}, View{Chain: 9, Epoch: 4, Members: []Member{me}, Rules: Rules})
+	g.register(copied)
+	old := g.execute(AskList{}, g.now)
+	g.regs = nil
+	g.run(600 * time.Millisecond)
+	g.holds = "heartbeat"
+	g.run(300 * time.Millisecond)
+	g.holds = "list"
+	g.step(g.otherwise(g.last("heartbeat"), g.now, OutcomeUnknown))
+	g.holds = ""
+	g.step(old)
+	g.run(300 * time.Millisecond)
+	if g.r.self.MemberID != me.MemberID || !g.r.serving() {
+		t.Errorf("it is %v, serving: %v", g.r.self, g.r.serving())
+	}
+}

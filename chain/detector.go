@@ -343,7 +343,7 @@ func (r *Replica) chainLost(session uint64, why string, what loss) {
 		l.since = max(r.now, 1)
 		r.restartBarrier()
 		if g := &r.reg; g.judging { // our record was found gone just before, perhaps only with the chain, and may come back with it
-			g.judging, g.asked = false, true
+			g.judging, g.asked, g.doubt = false, true, true
 		}
 	}
 	if session != l.session {

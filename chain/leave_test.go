@@ -3,6 +3,7 @@ package chain
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestLeavingTakesWhatHasCome: until a server has announced that it leaves, it takes requests: connections that have one at hand see
@@ -57,5 +58,33 @@ func TestServing(t *testing.T) {
 				t.Errorf("a request got %q", got)
 			}
 		})
+	}
+}
+
+// TestLeavingKeepsItsPace: where writes to the coordinator fail at once, and reads do not, a server that leaves tries again as often as any other.
+func TestLeavingKeepsItsPace(t *testing.T) {
+	other := Member{MemberID: MemberID{1, 1}, Address: "127.0.0.1:7001"}
+	g := newRig(t, Config{Self: Member{MemberID: MemberID{Node: 7}, Address: "127.0.0.1:7007"}},
+		View{Chain: 9, Epoch: 4, Members: []Member{other}, Rules: Rules}, other)
+	g.run(300 * time.Millisecond)
+	g.holds = "heartbeat"
+	g.step(Leave{})
+	before := len(g.asked)
+	for range 100 {
+		if last := g.last("heartbeat"); g.r.reg.inFlight {
+			g.step(g.otherwise(last, g.now, OutcomeUnknown))
+		}
+		g.run(10 * time.Millisecond)
+	}
+	if n := len(g.asked) - before; n > 50 {
+		t.Errorf("it asks %d times in a second", n)
+	}
+	g.holds = ""
+	if g.r.reg.inFlight {
+		g.step(g.otherwise(g.last("heartbeat"), g.now, OutcomeUnknown))
+	}
+	g.run(300 * time.Millisecond)
+	if !g.left {
+		t.Error("it does not leave once they succeed")
 	}
 }

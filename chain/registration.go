@@ -15,8 +15,8 @@ type registration struct {
 	version    int64
 	inFlight   bool
 	first      bool // the request in flight creates it
-	doubt      bool // whether we have created it: one under our name may be another server's
-	leaving    bool // the request in flight says that we leave
+	doubt      bool // whether it is there, and ours: one under our name may be another server's
+	leaving    bool // the last request says that we leave
 	sentAt     Time // of the last request
 	confirmed  Time // when the last success came
 	unsure     bool // the version may not be what we think: a list will tell
@@ -51,7 +51,7 @@ func (r *Replica) flushRegistration() {
 		g.asked, g.first, g.version = true, true, 0
 		g.inFlight, g.sentAt, g.notBefore = true, r.now, r.now.Add(r.heartbeatEvery())
 		r.out.Ask = append(r.out.Ask, AskRegister{r.describe()})
-	case !g.unsure && (r.now.Sub(g.sentAt) >= r.heartbeatEvery() || r.leave.wanted && !r.leave.announced && r.lost.since == 0):
+	case !g.unsure && (r.now.Sub(g.sentAt) >= r.heartbeatEvery() || r.leave.wanted && !r.leave.announced && !g.leaving && r.lost.since == 0):
 		g.inFlight, g.sentAt, g.leaving = true, r.now, r.leave.wanted
 		version := g.version
 		if !g.asked || g.doubt {
@@ -144,18 +144,23 @@ func (g *registration) judge(r *Replica, newest bool) {
 
 // listed learns the version of our record from a list, where we were not sure of it. It may be lower than we knew, where an older state of the
 // coordinator was brought back; or only the list is old, and the next shows more, for a session shows why it has refused. A record under our name
-// that is not ours is that of another server with our id: we have none, and the next try has a number of its own.
+// that is not ours is that of another server with our id, unless the list is older than ours. If it is newer, we have none, and the next try has a
+// number of its own.
 func (g *registration) listed(r *Replica, regs []Registered) {
 	if !g.unsure || g.inFlight {
 		return
 	}
 	g.unsure = false
 	if i := slices.IndexFunc(regs, func(reg Registered) bool { return reg.MemberID == r.self.MemberID }); i >= 0 {
-		if regs[i].Address != r.self.Address || regs[i].Boot != r.cfg.Boot {
+		switch ours := regs[i].Address == r.self.Address && regs[i].Boot == r.cfg.Boot; {
+		case ours:
+			g.doubt, g.version = false, regs[i].Version
+		case g.doubt:
 			g.gone(r, 0)
 			return
+		default:
+			g.doubt = true
 		}
-		g.doubt, g.version = false, regs[i].Version
 	}
 	g.sentAt = min(g.sentAt, r.now.Add(r.timeout()/16-r.heartbeatEvery())) // try soon: only the answer to a heartbeat proves anything
 }
