@@ -420,8 +420,8 @@ func (r *Replica) takeBack(index uint64) {
 // waiting is the ID of the local request that an entry on its way to the table answers, or zero.
 func (r *Replica) waiting(e *Entry) uint64 {
 	p := &r.req
-	var q *request
 	own := e.Kind == KindCommand && e.Request.Session == p.session && p.session != 0
+	var q *request
 	switch e.Kind {
 	case KindBarrier:
 		r.barrierCommitted(e.Tag)
@@ -433,9 +433,6 @@ func (r *Replica) waiting(e *Entry) uint64 {
 		} else {
 			q = p.byName[e.Request]
 		}
-	}
-	if q != nil && q.done {
-		q = nil
 	}
 	if q != nil || own {
 		p.applying = append(p.applying, effect{e.Seq, own, q})
