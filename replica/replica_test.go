@@ -170,3 +170,42 @@ func TestThreeServersAndTheDeathOfEach(t *testing.T) {
 		}
 	}
 }
+
+// TestNumbersWhenTheSessionIsForgotten: clients are told numbers, before anything is executed. One write may be lost when the table has
+// forgotten the server's session, and no more.
+func TestNumbersWhenTheSessionIsForgotten(t *testing.T) {
+	c := newCluster(t)
+	one := func(config *replica.Config) { config.Table.Sessions = 1 }
+	head := c.startAs(one)
+	await(t, head, "a chain of one", members(1))
+	tail := c.startAs(one)
+	await(t, tail, "a chain of two", members(2))
+	for _, at := range []struct{ server, other *replica.Replica }{{head, tail}, {tail, head}} {
+		write := func(want table.Fate) {
+			t.Helper()
+			call := replica.Call{Command: putCommand("k", "v"), Numbered: true}
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			if at.server.Write(ctx, []*replica.Call{&call}); call.Err != nil {
+				t.Fatal(call.Err)
+			}
+			for {
+				fate, err := at.server.Verify(ctx, call.Seq)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if fate == want {
+					return
+				}
+				if fate != table.Pending {
+					t.Fatalf("the write with number %d was %v, want %v", call.Seq, fate, want)
+				}
+			}
+		}
+		put(t, at.server, "k", "u")
+		write(table.Executed)
+		put(t, at.other, "k", "w") // each in a session of its own: the table keeps one
+		write(table.Lost)
+		write(table.Executed)
+	}
+}
