@@ -54,7 +54,7 @@ type requests struct {
 	tags    uint64    // number of the last Tag
 	number  uint64    // number of the last request in the session
 	below   uint64    // lowest number that may still be in own
-	seen    uint64    // highest number of which an entry came
+	seen    uint64    // highest number of which an entry has come, in this session
 
 	stream   uint64 // to the head
 	index    uint64 // of the next proposal in it

@@ -189,17 +189,15 @@ func TestNumbersWhenTheSessionIsForgotten(t *testing.T) {
 			if at.server.Write(ctx, []*replica.Call{&call}); call.Err != nil {
 				t.Fatal(call.Err)
 			}
-			for {
-				fate, err := at.server.Verify(ctx, call.Seq)
-				if err != nil {
+			fate := table.Pending
+			for fate == table.Pending && ctx.Err() == nil {
+				var err error
+				if fate, err = at.server.Verify(ctx, call.Seq); err != nil {
 					t.Fatal(err)
 				}
-				if fate == want {
-					return
-				}
-				if fate != table.Pending {
-					t.Fatalf("the write with number %d was %v, want %v", call.Seq, fate, want)
-				}
+			}
+			if fate != want {
+				t.Fatalf("the write with number %d was %v, want %v", call.Seq, fate, want)
 			}
 		}
 		put(t, at.server, "k", "u")
