@@ -69,6 +69,10 @@ func (r *Replica) Read(ctx context.Context, scope Scope, read func(*table.Table)
 	return nil
 }
 
+// ReadCommitted calls read with the table as it is here, however far that is behind the chain's: it holds no write that may yet be lost. It never
+// waits, and a server outside the chain serves it, too.
+func (r *Replica) ReadCommitted(read func(*table.Table)) { read(r.table.Load()) }
+
 // passBarrier waits until a no-op that the head numbered after now has been applied here.
 func (r *Replica) passBarrier(ctx context.Context) error {
 	c := new(Call)

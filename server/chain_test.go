@@ -190,7 +190,7 @@ func TestOnePort(t *testing.T) {
 		ask(t, dial(t, m), "\x08\x1e\x10\x0a\x1a\x02"+key, "\x08\x1f\x10\x14\x2a\x01v")
 		ask(t, dial(t, m), "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 200 OK\r\n")
 		ask(t, dial(t, m), "GET /readyz HTTP/1.0\r\n\r\n", "HTTP/1.0 200 OK\r\n")
-		for _, first := range []string{"\x16\x03\x01", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x00", "\xCAnonsense", "\x01GET k\r\n"} {
+		for _, first := range []string{"\x16\x03\x01", "\x00", "\xCAnonsense", "\x01GET k\r\n"} {
 			conn := dial(t, m)
 			if _, err := io.WriteString(conn, first); err != nil {
 				t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/chaintable/chaintable/server/resp"
+	"github.com/chaintable/chaintable/server/rpc"
 	"github.com/chaintable/chaintable/server/web"
 	"github.com/chaintable/chaintable/server/wire"
 )
@@ -17,6 +18,7 @@ type Backend interface {
 	resp.Backend
 	wire.Backend
 	web.Backend
+	rpc.Backend
 }
 
 // Config is what a Server is made of.
@@ -26,7 +28,7 @@ type Config struct {
 	// Links serves a connection from another server, of which the seven bytes of magic have been read. It returns
 	// when the connection has ended. Nil: such connections are closed.
 	Links func(net.Conn) error
-	// MaxClients is how many clients may be connected at once, through RESP and the seed protocol. Zero is 10,000. It is
+	// MaxClients is how many clients may be connected at once, through RESP, gRPC and the seed protocol. Zero is 10,000. It is
 	// lowered, with a line in the log, if the process may not have as many descriptors.
 	MaxClients int
 	// RequestTimeout is how long a client's request may wait for the chain. Zero is 5 s.

@@ -5,7 +5,8 @@
 //	'*', or a printable line   server/resp, Redis' protocol
 //	0xCA 'chain' 0x01          Config.Links, another server of the chain
 //	a line ending in HTTP/1.x  server/web, how the server is
-//	0x16, 'PRI * HTTP/2.0'     TLS and gRPC: not built yet, closed with a line in the log
+//	'PRI * HTTP/2.0'           server/rpc, gRPC
+//	0x16                       TLS: not built yet, closed with a line in the log
 //
 // A connection's first bytes decide for its whole life. One that has said nothing may stay silent; once a byte came it has
 // ten seconds to tell. When the clients are as many as they may be, connections are still accepted for links and HTTP.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -180,9 +181,12 @@ func (r *relaying) quiet(now time.Time) bool {
 	return answered >= r.asked.Load() && now.Sub(time.Unix(0, answered)) >= quietFor
 }
 
-// Drain closes the connections that this server has passed on to others, each when nothing seems to be under way on it, or all at the end of ctx. It
-// is for a server that has left the chain and is about to end.
+// Drain closes the connections that this server has passed on to others, each when nothing seems to be under way on it, and tells gRPC clients to
+// go elsewhere; all of it ends with ctx. It is for a server that has left the chain and is about to end.
 func (s *Server) Drain(ctx context.Context) {
+	var calls sync.WaitGroup
+	calls.Go(func() { s.rpc.Drain(ctx) })
+	defer calls.Wait()
 	ticker := time.NewTicker(quietFor / 2)
 	defer ticker.Stop()
 	for {

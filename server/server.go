@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chaintable/chaintable/server/resp"
+	"github.com/chaintable/chaintable/server/rpc"
 	"github.com/chaintable/chaintable/server/stream"
 	"github.com/chaintable/chaintable/server/web"
 	"github.com/chaintable/chaintable/server/wire"
@@ -36,6 +37,7 @@ type Server struct {
 	resp   *resp.Front
 	wire   *wire.Front
 	web    *web.Front
+	rpc    *rpc.Front
 	notes  notes
 
 	ctx     context.Context // of all requests
@@ -79,6 +81,10 @@ func New(config Config) (*Server, error) {
 	})
 	s.web = web.New(web.Config{
 		Backend: config.Replica, Logger: s.config.Logger, Version: s.config.Version, Clients: clients, Hosts: s.config.Hosts,
+	})
+	s.rpc = rpc.New(rpc.Config{
+		Backend: config.Replica, Limits: s.limits, Logger: s.config.Logger, RequestTimeout: s.config.RequestTimeout,
+		Version: s.config.Version, Clients: clients, Forward: s.relayTo, Dial: s.config.Dial,
 	})
 	return s, nil
 }
@@ -191,7 +197,7 @@ func (s *Server) serve(conn net.Conn, place *list.Element) {
 		}
 	}
 	switch p {
-	case redis, seed:
+	case redis, seed, http2:
 		s.serveClient(conn, first, p, version, exit)
 	case links:
 		if s.config.Links == nil {
@@ -204,8 +210,6 @@ func (s *Server) serve(conn net.Conn, place *list.Element) {
 		s.web.Serve(&prefixed{conn, first})
 	case tls:
 		s.notes.warn("connection closed: TLS is not supported yet", "peer", conn.RemoteAddr())
-	case http2:
-		s.notes.warn("connection closed: gRPC is not supported yet", "peer", conn.RemoteAddr())
 	default:
 		s.config.Logger.Debug("connection closed: unknown protocol", "peer", conn.RemoteAddr())
 	}
@@ -219,9 +223,12 @@ func (s *Server) serveClient(conn net.Conn, first []byte, p protocol, version in
 		return
 	}
 	defer s.clients.Add(-1)
-	if p == seed {
+	switch p {
+	case seed:
 		s.wire.Serve(s.ctx, conn, first, exit)
-	} else {
+	case http2:
+		s.rpc.Serve(conn, first)
+	default:
 		s.resp.Serve(s.ctx, conn, first, version, exit)
 	}
 }
@@ -229,6 +236,9 @@ func (s *Server) serveClient(conn net.Conn, first []byte, p protocol, version in
 // refuse tells a client that there are too many.
 func (s *Server) refuse(conn net.Conn, first []byte, p protocol) {
 	s.notes.warn("client refused: as many are connected as --max-clients allows", "clients", s.config.MaxClients)
+	if p == http2 {
+		return // which the client sees as a server that does not answer
+	}
 	c := stream.New(conn, first, s.limits)
 	message := []byte("-ERR max number of clients reached\r\n")
 	if p == seed {
@@ -264,6 +274,7 @@ func (s *Server) Close() error {
 	}
 	s.mu.Unlock()
 	err = errors.Join(err, s.web.Close())
+	s.rpc.Close()
 	s.work.Wait()
 	return err
 }

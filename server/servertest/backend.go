@@ -78,6 +78,9 @@ func (b *Backend) Read(ctx context.Context, _ replica.Scope, read func(*table.Ta
 	return nil
 }
 
+// ReadCommitted calls read with the table.
+func (b *Backend) ReadCommitted(read func(*table.Table)) { read(b.table) }
+
 // Await applies what lags, if seq asks for it.
 func (b *Backend) Await(_ context.Context, seq chain.Seq) error {
 	b.mu.Lock()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/chaintable/chaintable/replica"
+	"github.com/chaintable/chaintable/server/stream"
 )
 
 // MaxConnections is how many connections are served at once; one more is closed.
@@ -49,14 +50,14 @@ type Config struct {
 type Front struct {
 	config Config
 	server http.Server
-	queue  *queue
+	queue  *stream.Queue
 	slots  chan struct{}
 	done   chan struct{}
 }
 
 // New makes a Front and starts the goroutine that takes its connections. Close ends it.
 func New(config Config) *Front {
-	f := &Front{config: config, queue: newQueue(), slots: make(chan struct{}, MaxConnections), done: make(chan struct{})}
+	f := &Front{config: config, queue: stream.NewQueue(), slots: make(chan struct{}, MaxConnections), done: make(chan struct{})}
 	f.server = http.Server{
 		Handler:           f.handler(),
 		ReadHeaderTimeout: headerTimeout,
@@ -82,7 +83,7 @@ func (f *Front) Serve(conn net.Conn) {
 		return
 	}
 	counted := &counted{Conn: conn, closed: make(chan struct{})}
-	if f.queue.put(counted) {
+	if f.queue.Put(counted) {
 		<-counted.closed
 	}
 }
@@ -161,41 +162,6 @@ func (f *Front) status(w http.ResponseWriter, _ *http.Request) {
 	e.SetIndent("", "  ")
 	_ = e.Encode(f.newStatus())
 }
-
-// queue is a net.Listener that gives out the connections put into it.
-type queue struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newQueue() *queue { return &queue{conns: make(chan net.Conn), closed: make(chan struct{})} }
-
-// put hands a connection on, or returns false if the queue is closed.
-func (q *queue) put(c net.Conn) bool {
-	select {
-	case q.conns <- c:
-		return true
-	case <-q.closed:
-		return false
-	}
-}
-
-func (q *queue) Accept() (net.Conn, error) {
-	select {
-	case c := <-q.conns:
-		return c, nil
-	case <-q.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (q *queue) Close() error {
-	q.once.Do(func() { close(q.closed) })
-	return nil
-}
-
-func (q *queue) Addr() net.Addr { return &net.TCPAddr{} }
 
 // counted tells when a connection is closed.
 type counted struct {

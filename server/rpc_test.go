@@ -1,0 +1,183 @@
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	reflection "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/grpc/status"
+
+	pb "github.com/chaintable/chaintable/api/chaintable/v1"
+)
+
+// grpcDial is a connection of gRPC to a member.
+func grpcDial(t *testing.T, m *member) *grpc.ClientConn {
+	t.Helper()
+	c, err := grpc.NewClient("passthrough:///"+m.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// failure is what an error of gRPC says of what happened.
+func failure(t *testing.T, err error) (codes.Code, *pb.Failure) {
+	t.Helper()
+	s := status.Convert(err)
+	for _, d := range s.Details() {
+		if f, ok := d.(*pb.Failure); ok {
+			return s.Code(), f
+		}
+	}
+	t.Fatalf("%v has no Failure", err)
+	return 0, nil
+}
+
+// Every method at every server, one outside the chain among them.
+func TestRPC(t *testing.T) {
+	ctx := t.Context()
+	members := startServers(t, 4, 3, nil)
+	for i, m := range members {
+		conn := grpcDial(t, m)
+		table := pb.NewTableClient(conn)
+		key := fmt.Appendf(nil, "k%d", i)
+		put, err := table.Put(ctx, &pb.PutRequest{Key: key, Value: []byte("v")})
+		if err != nil || !put.GetSucceeded() || put.Seq == 0 || put.Epoch == 0 {
+			t.Fatalf("server %d: put: %v, %v", i, put, err)
+		}
+		get, err := table.Get(ctx, &pb.GetRequest{Key: key})
+		if err != nil || !get.Found || string(get.Value) != "v" || get.Version != put.Seq || get.Seq < put.Seq {
+			t.Errorf("server %d: get: %v, %v", i, get, err)
+		}
+		verify, err := table.Verify(ctx, &pb.VerifyRequest{Seq: put.Seq})
+		if err != nil || verify.Fate != pb.Fate_FATE_EXECUTED {
+			t.Errorf("server %d: verify: %v, %v", i, verify, err)
+		}
+		again, err := table.Put(ctx, &pb.PutRequest{Key: key, Value: []byte("w"), Condition: &pb.Condition{Is: &pb.Condition_Exists{Exists: false}}})
+		if err != nil || again.Succeeded == nil || *again.Succeeded {
+			t.Errorf("server %d: put of a key that exists, if it does not: %v, %v", i, again, err)
+		}
+		again, err = table.Put(ctx, &pb.PutRequest{Key: key, Value: []byte("w"), Condition: &pb.Condition{Is: &pb.Condition_Version{Version: put.Seq}}})
+		if err != nil || !again.GetSucceeded() {
+			t.Errorf("server %d: put at the version: %v, %v", i, again, err)
+		}
+		size, err := table.Size(ctx, &pb.SizeRequest{})
+		if err != nil || size.Size != uint64(i+1) {
+			t.Errorf("server %d: size: %v, %v", i, size, err)
+		}
+		if got := keysOf(t, table, &pb.KeysRequest{Values: true}); len(got) != i+1 || !slices.Contains(got, string(key)+"=w") {
+			t.Errorf("server %d: keys %q", i, got)
+		}
+		numbered, err := table.Put(ctx, &pb.PutRequest{Key: []byte("gone"), Answer: pb.Answer_ANSWER_NUMBERED})
+		if err != nil || numbered.Seq <= put.Seq || numbered.Succeeded != nil {
+			t.Errorf("server %d: numbered put: %v, %v", i, numbered, err)
+		}
+		del, err := table.Delete(ctx, &pb.DeleteRequest{Key: []byte("gone")})
+		if err != nil || !del.Found || !del.GetSucceeded() || del.Seq <= numbered.Seq {
+			t.Errorf("server %d: delete: %v, %v", i, del, err)
+		}
+		s, err := pb.NewClusterClient(conn).Status(ctx, &pb.StatusRequest{})
+		if err != nil || s.Address != m.address || len(s.View.Members) != 3 || s.Serving != (i < 3) {
+			t.Errorf("server %d: status: %v, %v", i, s, err)
+		}
+		h, err := grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+		if err != nil || (h.Status == grpc_health_v1.HealthCheckResponse_SERVING) != (i < 3) {
+			t.Errorf("server %d: health: %v, %v", i, h, err)
+		}
+		_, err = table.Put(ctx, &pb.PutRequest{Key: make([]byte, 64<<10+1)})
+		if code, f := failure(t, err); code != codes.InvalidArgument || f.Outcome != pb.Outcome_OUTCOME_DID_NOT_HAPPEN {
+			t.Errorf("server %d: a key that is too long: %v, %v", i, code, f)
+		}
+	}
+}
+
+func keysOf(t *testing.T, table pb.TableClient, r *pb.KeysRequest) (found []string) {
+	t.Helper()
+	stream, err := table.Keys(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		m, err := stream.Recv()
+		if err == io.EOF {
+			return found
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range m.Entries {
+			found = append(found, string(e.Key)+"="+string(e.Value))
+		}
+	}
+}
+
+// A repeated request of a session returns what the first one did, at any server, and an older one is refused.
+func TestRPCOnceOnly(t *testing.T) {
+	ctx := t.Context()
+	members := startServers(t, 4, 3, nil)
+	first := pb.NewTableClient(grpcDial(t, members[1]))
+	opened, err := first.OpenSession(ctx, &pb.OpenSessionRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := func(n uint64) *pb.Request { return &pb.Request{Session: opened.Session, Number: n, DoneBelow: n} }
+	once := &pb.PutRequest{Key: []byte("k"), Value: []byte("1"), Condition: &pb.Condition{Is: &pb.Condition_Exists{}}, Request: request(1)}
+	var seq uint64
+	for i, m := range members {
+		put, err := pb.NewTableClient(grpcDial(t, m)).Put(ctx, once)
+		if err != nil || !put.GetSucceeded() || seq != 0 && put.Seq != seq {
+			t.Fatalf("try %d: %v, %v", i, put, err)
+		}
+		seq = put.Seq
+	}
+	if _, err := first.Delete(ctx, &pb.DeleteRequest{Key: []byte("k"), Request: request(2)}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = first.Put(ctx, once)
+	if code, f := failure(t, err); code != codes.FailedPrecondition || f.Reason != pb.Reason_REASON_OVERTAKEN {
+		t.Errorf("an older request: %v, %v", code, f)
+	}
+	_, err = first.Put(ctx, &pb.PutRequest{Key: []byte("k"), Request: &pb.Request{Session: &pb.Session{Chain: opened.Session.Chain, Id: 1 << 40}, Number: 1}})
+	if code, f := failure(t, err); code != codes.Aborted || f.Reason != pb.Reason_REASON_SESSION_FORGOTTEN || f.Outcome != pb.Outcome_OUTCOME_MAY_HAVE_HAPPENED {
+		t.Errorf("a session that nobody has opened: %v, %v", code, f)
+	}
+	for _, r := range []*pb.Request{{}, {Session: opened.Session}, {Session: opened.Session, Number: 1, DoneBelow: 2}} {
+		if _, err = first.Put(ctx, &pb.PutRequest{Request: r}); status.Code(err) != codes.InvalidArgument {
+			t.Errorf("request %v: %v", r, err)
+		}
+	}
+}
+
+// Reflection shows the services to strangers, as grpcurl asks for them.
+func TestRPCReflection(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s, err := reflection.NewServerReflectionClient(grpcDial(t, startChain(t, 1, nil)[0])).ServerReflectionInfo(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Send(&reflection.ServerReflectionRequest{MessageRequest: &reflection.ServerReflectionRequest_ListServices{}}); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := s.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, x := range answer.GetListServicesResponse().GetService() {
+		names = append(names, x.Name)
+	}
+	for _, want := range []string{"chaintable.v1.Table", "chaintable.v1.Cluster", "grpc.health.v1.Health"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("%s is not among %v", want, names)
+		}
+	}
+}
