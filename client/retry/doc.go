@@ -1,0 +1,15 @@
+// Package retry decides what a client does about a request until it knows what became of it: which server it asks, for how long, whether it asks
+// again, in which session, and what it says in the end. It has no I/O, clock or goroutine; the simulator drives it as package client
+// does. Nothing here is safe for concurrent use.
+//
+// Three parts, each a few rules:
+//
+//   - Servers: whom to ask first. Whoever is asked, the answer is right: a wrong guess costs time.
+//   - Request: one request from its first try to its last. It is tried again, under the same number, until it is answered or given up.
+//   - Sessions: a session has one request under way at a time, so requests cannot overtake each other in it. One whose request was given up is in doubt:
+//     the request may take effect yet. The next write uses that session, with a higher number, and its answer ends the doubt, because a
+//     request below one that was executed never takes effect (design.md, section 6). Until then no other write begins. So
+//     what a client has given up never takes effect behind a write that it has begun later and seen answered.
+//
+// Times are since any fixed moment.
+package retry

@@ -1,0 +1,117 @@
+package retry
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+const (
+	// suspectFor is how long a server that has failed is asked after the others.
+	suspectFor = time.Second
+	// nearer is how much nearer, in percent, another server must be to be preferred to the one that reads go to.
+	nearer = 20
+)
+
+// View is who is in the chain.
+type View struct {
+	Chain, Epoch uint64
+	Members      []string // addresses, head first
+}
+
+// Servers is what a client knows of servers.
+type Servers struct {
+	seeds   []string
+	view    View
+	delay   map[string]time.Duration // how long an answer takes that waits for nothing
+	suspect map[string]time.Duration // until when
+	nearest string                   // the member that reads go to
+}
+
+// NewServers knows the addresses that the client was given. They count while there is no better.
+func NewServers(seeds []string) *Servers {
+	return &Servers{seeds: slices.Clone(seeds), delay: make(map[string]time.Duration), suspect: make(map[string]time.Duration)}
+}
+
+// View is the newest that was adopted, zero before the first.
+func (s *Servers) View() View { return s.view }
+
+// Adopt takes a view that a serving member or the coordinator has told. It is false if it is no news. A view of another chain counts,
+// since the chain may have begun anew.
+func (s *Servers) Adopt(v View) bool {
+	if len(v.Members) == 0 || v.Chain == s.view.Chain && v.Epoch <= s.view.Epoch {
+		return false
+	}
+	v.Members = slices.Clone(v.Members)
+	s.view = v
+	for _, known := range []map[string]time.Duration{s.delay, s.suspect} {
+		for address := range known {
+			if !slices.Contains(v.Members, address) && !slices.Contains(s.seeds, address) {
+				delete(known, address)
+			}
+		}
+	}
+	return true
+}
+
+// Measured notes how long a server took for an answer that waits for nothing.
+func (s *Servers) Measured(address string, took time.Duration) {
+	if before, ok := s.delay[address]; ok {
+		took = before + (took-before)/4
+	}
+	s.delay[address] = max(took, 1)
+}
+
+// Answered notes that a server has answered.
+func (s *Servers) Answered(address string) { delete(s.suspect, address) }
+
+// Failed notes that a server could not be reached, does not serve, or gave no answer.
+func (s *Servers) Failed(address string, now time.Duration) { s.suspect[address] = now + suspectFor }
+
+// All are the members, head first, and then the seeds that are none.
+func (s *Servers) All() []string {
+	all := slices.Clone(s.view.Members)
+	for _, seed := range s.seeds {
+		if !slices.Contains(all, seed) {
+			all = append(all, seed)
+		}
+	}
+	return all
+}
+
+// order is all servers, the one to ask first in front: for a write the head, for a read the nearest; suspects behind the others.
+func (s *Servers) order(write bool, now time.Duration) []string {
+	all := s.All()
+	members := all[:len(s.view.Members)]
+	if !write {
+		s.chooseNearest(members, now)
+		slices.SortStableFunc(members, func(a, b string) int {
+			return cmp.Or(-cmp.Compare(ranks(a == s.nearest), ranks(b == s.nearest)), cmp.Compare(s.delay[a], s.delay[b]))
+		})
+	}
+	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(ranks(s.suspected(a, now)), ranks(s.suspected(b, now))) })
+	return all
+}
+
+func ranks(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (s *Servers) suspected(address string, now time.Duration) bool { return s.suspect[address] > now }
+
+// chooseNearest keeps to a member until it fails or another is clearly nearer.
+func (s *Servers) chooseNearest(members []string, now time.Duration) {
+	best := ""
+	for _, m := range members {
+		if !s.suspected(m, now) && (best == "" || s.delay[m] < s.delay[best]) {
+			best = m
+		}
+	}
+	stays := slices.Contains(members, s.nearest) && !s.suspected(s.nearest, now)
+	if best != "" && (!stays || s.delay[best] < s.delay[s.nearest]*(100-nearer)/100) {
+		s.nearest = best
+	}
+}
