@@ -127,8 +127,9 @@ var floors = []struct {
 	{"link", []string{"chain", "table", "internal"}},
 	{"coord", []string{"chain", "internal"}},
 	{"replica", []string{"chain", "table", "link", "coord", "storage", "internal"}},
+	{"server/servertest", []string{"chain", "table", "replica", "link", "coord", "server"}}, // what tests share
 	{"server", []string{"chain", "table", "replica", "api", "internal"}},
-	{"client", []string{"api", "internal"}},
+	{"client", []string{"api", "coord", "internal"}},
 	{"sim", []string{"chain", "table", "coord", "link", "internal"}},
 	{"internal/freeze", []string{"coord", "chain"}},
 	{"internal", nil},

@@ -4,145 +4,37 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
-	"github.com/chaintable/chaintable/chain"
-	"github.com/chaintable/chaintable/coord/local"
 	"github.com/chaintable/chaintable/internal/needs"
-	"github.com/chaintable/chaintable/link"
-	"github.com/chaintable/chaintable/replica"
-	"github.com/chaintable/chaintable/server"
-	"github.com/chaintable/chaintable/table"
+	"github.com/chaintable/chaintable/server/servertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// member is one server of a chain in this process: a replica behind its port.
-type member struct {
-	*replica.Replica
-	server  *server.Server
-	address string
-}
+// member is one server of a chain in this process.
+type member = servertest.Member
 
-func (m *member) port() string {
-	_, port, _ := net.SplitHostPort(m.address)
-	return port
-}
-
-// timeout is T of every server.
-const timeout = 2 * time.Second
-
-// startChain starts n servers that are joined by TCP, as any others are, and waits until all of them are in the chain.
-// change, if not nil, may change their configuration.
-func startChain(t *testing.T, n int, change func(*server.Config)) []*member {
-	t.Helper()
-	return startServers(t, n, n, change)
-}
-
-// startServers is startChain with n servers, of which the first so many make the chain; the others stay outside.
-func startServers(t *testing.T, n, length int, change func(*server.Config)) []*member {
-	t.Helper()
-	store := local.NewStore()
-	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	var members []*member
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		address := l.Addr().String()
-		var self atomic.Pointer[replica.Replica]
-		links := link.NewTCP(link.TCPConfig{Logger: logger, Identity: func() chain.MemberID {
-			if r := self.Load(); r != nil {
-				return r.ID()
-			}
-			return chain.MemberID{}
-		}})
-		seed := rand.Uint64()
-		t.Logf("%s: coordinator's faults of seed %d", address, seed)
-		r, err := replica.Start(replica.Config{
-			Chain: chain.Config{
-				Self:           chain.Member{MemberID: chain.MemberID{Node: chain.NodeID(rand.Uint64())}, Address: address},
-				SessionTimeout: timeout, NewChain: chain.ID(rand.Uint64()), Target: length,
-			},
-			Table: table.Config{Seed: rand.Uint64()}, Coordinator: local.NewClient(store, local.Unreliable(seed, timeout)), Links: links, Logger: logger,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		self.Store(r)
-		config := server.Config{Replica: r, Links: links.Serve, Logger: logger, Version: "1.2.3"}
-		if change != nil {
-			change(&config)
-		}
-		s, err := server.New(config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var serving sync.WaitGroup
-		serving.Go(func() {
-			if err := s.Serve(l); err != nil {
-				t.Error(err)
-			}
-		})
-		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-			serving.Wait()
-			if err := r.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		members = append(members, &member{r, s, address})
-		if len(members) <= length {
-			waitFor(t, "it to be a member", r.Serving)
-		}
-	}
-	waitFor(t, "all to be members", func() bool {
-		for i, m := range members {
-			s := m.Status()
-			if m.Serving() != (i < length) || len(s.View.Members) != length || i >= length && s.Role != "spare" {
-				return false
-			}
-		}
-		return true
-	})
-	return members
-}
-
-// waitFor polls until ok, at most 20 s.
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	ticker := time.NewTicker(5 * time.Millisecond)
-	defer ticker.Stop()
-	deadline := time.After(20 * time.Second)
-	for !ok() {
-		select {
-		case <-ticker.C:
-		case <-deadline:
-			t.Fatalf("waited 20 s for %s", what)
-		}
-	}
-}
+var (
+	startChain   = servertest.StartChain
+	startServers = servertest.StartServers
+	waitFor      = servertest.WaitFor
+)
 
 // dial connects to a member.
 func dial(t *testing.T, m *member) *net.TCPConn {
 	t.Helper()
-	conn, err := net.Dial("tcp", m.address)
+	conn, err := net.Dial("tcp", m.Address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +160,7 @@ func run(t *testing.T, stdin string, name string, args ...string) string {
 func TestRedisCLI(t *testing.T) {
 	cli := needs.Program(t, "redis-cli")
 	members := startChain(t, 3, nil)
-	p := members[1].port()
+	p := members[1].Port()
 	for _, c := range []struct{ args, want string }{
 		{"ping", "PONG\n"},
 		{"set k v", "OK\n"},
@@ -299,7 +191,7 @@ func TestRedisCLI(t *testing.T) {
 		t.Errorf("--pipe: %s", got)
 	}
 	for _, m := range members {
-		if got := run(t, "", cli, "-p", m.port(), "dbsize"); got != fmt.Sprintf("%d\n", words+2) {
+		if got := run(t, "", cli, "-p", m.Port(), "dbsize"); got != fmt.Sprintf("%d\n", words+2) {
 			t.Errorf("dbsize: %s", got)
 		}
 	}
@@ -308,7 +200,7 @@ func TestRedisCLI(t *testing.T) {
 func TestRedisBenchmark(t *testing.T) {
 	benchmark := needs.Program(t, "redis-benchmark")
 	m := startChain(t, 3, nil)[0]
-	got := run(t, "", benchmark, "-p", m.port(), "-t", "set,get", "-P", "16", "-c", "50", "-n", "20000", "--csv")
+	got := run(t, "", benchmark, "-p", m.Port(), "-t", "set,get", "-P", "16", "-c", "50", "-n", "20000", "--csv")
 	t.Log(got)
 	if strings.Count(got, "\"SET\"")+strings.Count(got, "\"GET\"") != 2 || strings.Contains(strings.ToLower(got), "error") {
 		t.Errorf("got %s", got)
@@ -318,7 +210,7 @@ func TestRedisBenchmark(t *testing.T) {
 func TestGoRedis(t *testing.T) {
 	m := startChain(t, 3, nil)[2]
 	for _, protocol := range []int{2, 3} {
-		c := redis.NewClient(&redis.Options{Addr: m.address, Protocol: protocol, ClientName: "test"})
+		c := redis.NewClient(&redis.Options{Addr: m.Address, Protocol: protocol, ClientName: "test"})
 		ctx := t.Context()
 		if err := c.FlushAll(ctx).Err(); err != nil {
 			t.Fatal(err)
@@ -408,7 +300,7 @@ print("fine")
 func TestRedisPy(t *testing.T) {
 	interpreter := needs.Python(t, "redis")
 	m := startChain(t, 3, nil)[1]
-	if got := run(t, python, interpreter, "-", m.port()); got != "fine\n" {
+	if got := run(t, python, interpreter, "-", m.Port()); got != "fine\n" {
 		t.Error(got)
 	}
 }

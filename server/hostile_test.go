@@ -54,7 +54,7 @@ func listen(t *testing.T) net.Listener {
 
 func connect(t *testing.T, address string) *net.TCPConn {
 	t.Helper()
-	return dial(t, &member{address: address})
+	return dial(t, &member{Address: address})
 }
 
 // hostile is what strangers send.

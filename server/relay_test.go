@@ -183,7 +183,7 @@ func TestDrain(t *testing.T) {
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
-		spare.server.Drain(ctx)
+		spare.Server.Drain(ctx)
 	}()
 	if got := hear(t, quiet); got != "" {
 		t.Errorf("the quiet one: got %q", got)

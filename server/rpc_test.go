@@ -20,7 +20,7 @@ import (
 // grpcDial is a connection of gRPC to a member.
 func grpcDial(t *testing.T, m *member) *grpc.ClientConn {
 	t.Helper()
-	c, err := grpc.NewClient("passthrough:///"+m.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	c, err := grpc.NewClient("passthrough:///"+m.Address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestRPC(t *testing.T) {
 			t.Errorf("server %d: delete: %v, %v", i, del, err)
 		}
 		s, err := pb.NewClusterClient(conn).Status(ctx, &pb.StatusRequest{})
-		if err != nil || s.Address != m.address || len(s.View.Members) != 3 || s.Serving != (i < 3) {
+		if err != nil || s.Address != m.Address || len(s.View.Members) != 3 || s.Serving != (i < 3) {
 			t.Errorf("server %d: status: %v, %v", i, s, err)
 		}
 		h, err := grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{})

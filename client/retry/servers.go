@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// suspectFor is how long a server that has failed is asked after the others.
-	suspectFor = time.Second
+	// suspectFor is how long a server that has failed is asked after the others, unless it answers before: the client looks now and then.
+	suspectFor = 30 * time.Second
 	// nearer is how much nearer, in percent, another server must be to be preferred to the one that reads go to.
 	nearer = 20
 )

@@ -1,0 +1,174 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/chaintable/chaintable/client"
+	"github.com/chaintable/chaintable/server/servertest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// open opens a client of the servers.
+func open(t *testing.T, members ...*servertest.Member) *client.Client {
+	t.Helper()
+	var config client.Config
+	for _, m := range members {
+		config.Servers = append(config.Servers, m.Address)
+	}
+	c, err := client.Open(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// soon is a context that ends before the test would.
+func soon(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestReadsAndWrites(t *testing.T) {
+	ctx := soon(t)
+	c := open(t, servertest.StartChain(t, 3, nil)[2])
+	if _, err := c.Get(ctx, "k"); !errors.Is(err, client.ErrNotFound) {
+		t.Errorf("get of no key: %v", err)
+	}
+	first, err := c.Put(ctx, "k", []byte("v"), client.IfAbsent())
+	if err != nil || first == 0 {
+		t.Fatalf("put: %d, %v", first, err)
+	}
+	if _, err := c.Put(ctx, "k", []byte("w"), client.IfAbsent()); !errors.Is(err, client.ErrCondition) || client.OutcomeOf(err) != client.DidNotHappen {
+		t.Errorf("put of a key that exists, if it does not: %v", err)
+	}
+	e, err := c.Get(ctx, "k")
+	if err != nil || string(e.Value) != "v" || e.Version != first || e.At < first {
+		t.Errorf("get: %+v, %v", e, err)
+	}
+	second, err := c.Put(ctx, "k", nil, client.IfVersion(first))
+	if err != nil || second <= first {
+		t.Errorf("put at the version: %d, %v", second, err)
+	}
+	if e, err := c.Get(ctx, "k"); err != nil || len(e.Value) != 0 || e.Value == nil {
+		t.Errorf("get of an empty value: %+v, %v", e, err)
+	}
+	third, err := c.Put(ctx, "n", []byte("x"), client.Numbered())
+	if err != nil || third <= second {
+		t.Errorf("numbered put: %d, %v", third, err)
+	}
+	if seq, found, err := c.Delete(ctx, "k", client.IfPresent()); err != nil || !found || seq <= third {
+		t.Errorf("delete: %d, %v, %v", seq, found, err)
+	}
+	if fate, err := c.Verify(ctx, third); err != nil || fate != client.Executed {
+		t.Errorf("verify: %v, %v", fate, err)
+	}
+	if n, err := c.Size(ctx); err != nil || n != 1 {
+		t.Errorf("size: %d, %v", n, err)
+	}
+	var keys []string
+	for k, err := range c.Keys(ctx, "n") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, k)
+	}
+	if !slices.Equal(keys, []string{"n"}) {
+		t.Errorf("keys %q", keys)
+	}
+	for e, err := range c.Entries(ctx, "") {
+		if err != nil || e.Key != "n" || string(e.Value) != "x" || e.Version != third {
+			t.Errorf("entry %+v, %v", e, err)
+		}
+	}
+	servers, err := c.Servers(ctx)
+	if err != nil || len(servers) != 3 || servers[0].Status.GetRole() != "head" || servers[2].Status.GetRole() != "tail" {
+		t.Errorf("servers %+v, %v", servers, err)
+	}
+}
+
+// Increments by compare-and-set, while each server in turn is killed and another takes its place: the sum is exact.
+func TestExactSumThroughFailovers(t *testing.T) {
+	ctx := soon(t)
+	chain := servertest.NewChain(t, 3, nil)
+	var members []*servertest.Member
+	for range 3 {
+		m := chain.Start("127.0.0.1:0")
+		servertest.WaitFor(t, "it to be a member", m.Serving)
+		members = append(members, m)
+	}
+	c := open(t, members...)
+	var sum sync.WaitGroup
+	var mu sync.Mutex
+	done, stop := 0, make(chan struct{})
+	for range 4 {
+		sum.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if err := increment(ctx, c, "counter"); err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				done++
+				mu.Unlock()
+			}
+		})
+	}
+	for i := range 3 {
+		mu.Lock()
+		before := done
+		mu.Unlock()
+		members[i].Kill(t)
+		m := chain.Start("127.0.0.1:0")
+		members = append(members, m)
+		servertest.WaitFor(t, "another to be a member", m.Serving)
+		servertest.WaitFor(t, "increments to go on", func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return done > before+10 || t.Failed()
+		})
+	}
+	close(stop)
+	sum.Wait()
+	e, err := c.Get(ctx, "counter")
+	if err != nil || string(e.Value) != strconv.Itoa(done) {
+		t.Errorf("the counter is %q, %v, after %d increments", e.Value, err, done)
+	}
+	t.Logf("%d increments", done)
+}
+
+// increment adds one to the number under the key, once.
+func increment(ctx context.Context, c *client.Client, key string) error {
+	for {
+		e, err := c.Get(ctx, key)
+		if err != nil && !errors.Is(err, client.ErrNotFound) {
+			return err
+		}
+		n, _ := strconv.Atoi(string(e.Value))
+		_, err = c.Put(ctx, key, fmt.Append(nil, n+1), client.IfVersion(e.Version))
+		if !errors.Is(err, client.ErrCondition) {
+			return err
+		}
+	}
+}

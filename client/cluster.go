@@ -1,0 +1,118 @@
+package client
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	pb "github.com/chaintable/chaintable/api/chaintable/v1"
+)
+
+// Server is a server of the chain, and how it is.
+type Server struct {
+	Address string
+	// Status is what it says of itself, nil if it does not answer: then Err says why.
+	Status *pb.StatusResponse
+	Err    error
+}
+
+// Servers asks all servers that the Client knows how they are, at the same time: the members in the order of the chain, the learner, and then others that the
+// Client was given, or that ZooKeeper knows. It fails if none answers.
+func (c *Client) Servers(ctx context.Context) ([]Server, error) {
+	c.active.Store(true)
+	known := c.known()
+	if c.zookeeper != nil { // where those outside the chain are registered, too
+		within, cancel := context.WithTimeout(ctx, lookTimeout)
+		defer cancel()
+		registered, _, err := c.zookeeper.List(within)
+		if err != nil {
+			c.config.Logger.Debug("the registered servers cannot be read", "error", err)
+		}
+		for _, r := range registered {
+			if !slices.Contains(known, r.Address) {
+				known = append(known, r.Address)
+			}
+		}
+	}
+	first := c.statusOf(ctx, known)
+	// Those may know of others.
+	var newest *pb.View
+	for _, s := range first {
+		if v := s.Status.GetView(); len(v.GetMembers()) > 0 && (newest == nil || s.Status.Serving && v.Epoch > newest.Epoch) {
+			newest = v
+		}
+	}
+	if newest == nil {
+		err := errNoServer
+		for _, s := range first {
+			if s.Err != nil {
+				err = s.Err
+			}
+		}
+		return first, &Error{Op: "status", Outcome: DidNotHappen, Err: err}
+	}
+	var order []string
+	for _, m := range append(newest.Members, newest.Learner) {
+		if m != nil {
+			order = append(order, m.Address)
+		}
+	}
+	byAddress := make(map[string]Server)
+	for _, s := range first {
+		byAddress[s.Address] = s
+	}
+	var missing []string
+	for _, a := range order {
+		if _, ok := byAddress[a]; !ok {
+			missing = append(missing, a)
+		}
+	}
+	for _, s := range c.statusOf(ctx, missing) {
+		byAddress[s.Address] = s
+	}
+	var all []Server
+	for _, a := range order {
+		all = append(all, byAddress[a])
+		delete(byAddress, a)
+	}
+	for _, s := range first {
+		if _, left := byAddress[s.Address]; left {
+			all = append(all, s)
+		}
+	}
+	return all, nil
+}
+
+// known are the addresses of the servers that are known.
+func (c *Client) known() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.servers.All()
+}
+
+// statusOf asks the servers at the addresses how they are. One may answer under another name than it was asked by: it is listed under its own.
+func (c *Client) statusOf(ctx context.Context, addresses []string) []Server {
+	servers := make([]Server, min(len(addresses), maxLooks))
+	var asked sync.WaitGroup
+	for i := range servers {
+		asked.Go(func() {
+			servers[i] = Server{Address: addresses[i]}
+			within, cancel := context.WithTimeout(ctx, lookTimeout)
+			defer cancel()
+			conn, err := c.conns.at(addresses[i])
+			if err == nil {
+				servers[i].Status, err = pb.NewClusterClient(conn).Status(within, &pb.StatusRequest{})
+			}
+			if err != nil {
+				_, servers[i].Err = report(err, true)
+				servers[i].Status = nil
+				return
+			}
+			if own := servers[i].Status.Address; own != "" {
+				servers[i].Address = own
+			}
+		})
+	}
+	asked.Wait()
+	return servers
+}

@@ -1,0 +1,225 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	pb "github.com/chaintable/chaintable/api/chaintable/v1"
+	"github.com/chaintable/chaintable/client/retry"
+	"github.com/chaintable/chaintable/internal/sent"
+)
+
+// tryFunc is one try of a call, at one server.
+type tryFunc func(ctx context.Context, to pb.TableClient) (epoch uint64, err error)
+
+// attempt is a call under way.
+type attempt struct {
+	client  *Client
+	call    Call
+	request *retry.Request
+	tries   int
+	server  string // that was asked last
+	err     error  // of the last try
+	views   uint64 // how many the client had adopted at the last try
+}
+
+// do carries out a call that changes nothing.
+func (c *Client) do(ctx context.Context, call Call, try tryFunc) error {
+	began := time.Now()
+	ctx = c.config.Hooks.begin(ctx, call)
+	a := &attempt{client: c, call: call, request: retry.NewRequest(false)}
+	_, err := a.run(ctx, try)
+	c.config.Hooks.end(ctx, call, End{Took: time.Since(began), Tries: a.tries, Err: err})
+	return err
+}
+
+// doOnce carries out a write, in a session.
+func (c *Client) doOnce(ctx context.Context, call Call, try func(ctx context.Context, to pb.TableClient, r *pb.Request) (uint64, error)) error {
+	began := time.Now()
+	ctx = c.config.Hooks.begin(ctx, call)
+	a := &attempt{client: c, call: call, request: retry.NewRequest(true)}
+	err := a.once(ctx, try)
+	c.config.Hooks.end(ctx, call, End{Took: time.Since(began), Tries: a.tries, Err: err})
+	return err
+}
+
+func (a *attempt) once(ctx context.Context, try func(ctx context.Context, to pb.TableClient, r *pb.Request) (uint64, error)) error {
+	c := a.client
+	s, err := c.takeSession(ctx)
+	if err != nil {
+		a.err = err
+		return a.fail(ctx)
+	}
+	number := s.Begin()
+	request := &pb.Request{Session: &pb.Session{Chain: s.Chain, Id: s.ID}, Number: number, DoneBelow: number}
+	last, err := a.run(ctx, func(ctx context.Context, to pb.TableClient) (uint64, error) { return try(ctx, to, request) })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.sessions.Give(s, a.request.Outcome(), last == retry.Forgotten, c.now())
+	c.wake()
+	return err
+}
+
+// run tries until the request is answered, nothing is left to try, or ctx ends.
+func (a *attempt) run(ctx context.Context, try tryFunc) (last retry.Report, err error) {
+	c := a.client
+	c.active.Store(true)
+	for {
+		if ctx.Err() != nil || c.ctx.Err() != nil {
+			return last, a.fail(ctx)
+		}
+		next, ok := a.next()
+		if !ok {
+			next.Pause = lookApart // until some server is known
+		}
+		if next.Pause > 0 && !c.pause(ctx, next.Pause) {
+			return last, a.fail(ctx)
+		}
+		if !ok {
+			c.lookSoon()
+			continue
+		}
+		last = a.try(ctx, next, try)
+		if !a.request.Ended(last) {
+			if last == retry.Answered {
+				return last, nil
+			}
+			return last, a.fail(ctx)
+		}
+		c.lookSoon()
+	}
+}
+
+// next is the next try. A view that came since the last one begins a new round.
+func (a *attempt) next() (retry.Try, bool) {
+	c := a.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if a.views != c.mu.views {
+		a.views = c.mu.views
+		a.request.Renew()
+	}
+	return a.request.Next(c.mu.servers, c.now())
+}
+
+// pause waits, and is false if ctx ends before.
+func (c *Client) pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	case <-c.ctx.Done():
+		return false
+	}
+}
+
+// try asks one server.
+func (a *attempt) try(ctx context.Context, next retry.Try, try tryFunc) retry.Report {
+	c := a.client
+	a.tries++
+	a.server = next.Server
+	began := time.Now()
+	within, cancel := context.WithTimeout(ctx, next.Timeout)
+	defer cancel()
+	var left sent.Flag
+	to, err := c.table(next.Server)
+	var epoch uint64
+	if err == nil {
+		epoch, err = try(sent.Watch(within, &left), to)
+	}
+	result, told := report(err, left.Set())
+	a.err = told
+	c.config.Hooks.try(ctx, a.call, Try{Server: next.Server, Took: time.Since(began), Err: told})
+	c.mu.Lock()
+	switch {
+	case result == retry.Answered:
+		c.mu.servers.Answered(next.Server)
+	case (result == retry.Unserved || result == retry.Silent) && ctx.Err() == nil:
+		c.mu.servers.Failed(next.Server, c.now())
+	}
+	c.mu.Unlock()
+	if err == nil {
+		c.heard(epoch)
+	}
+	return result
+}
+
+// fail is the error of a call that has ended without an answer.
+func (a *attempt) fail(ctx context.Context) error {
+	err := a.err
+	switch {
+	case errors.Is(err, ErrClosed):
+	case a.client.ctx.Err() != nil:
+		err = ErrClosed
+	case ctx.Err() != nil && err == nil:
+		err = ctx.Err()
+		if a.tries == 0 {
+			err = errors.Join(err, errNoServer)
+		}
+	case ctx.Err() != nil && !errors.Is(err, ctx.Err()):
+		err = &ended{ctx.Err(), err}
+	}
+	return &Error{Op: a.call.Op, Key: a.call.Key, Outcome: a.request.Outcome(), Tries: a.tries, Server: a.server, Err: err}
+}
+
+var errNoServer = errors.New("no server is known that could be asked")
+
+// ended is the end of a context, and what the last try said before.
+type ended struct{ ctx, last error }
+
+func (e *ended) Error() string   { return e.ctx.Error() + ", after: " + e.last.Error() }
+func (e *ended) Unwrap() []error { return []error{e.ctx, e.last} }
+
+// takeSession gives a write a session for itself.
+func (c *Client) takeSession(ctx context.Context) (*retry.Session, error) {
+	for {
+		c.mu.Lock()
+		s, action := c.mu.sessions.Take(c.now())
+		given := c.mu.given
+		c.mu.Unlock()
+		switch action {
+		case retry.Use:
+			return s, nil
+		case retry.Open:
+			return c.openSession(ctx)
+		}
+		select {
+		case <-given:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-c.ctx.Done():
+			return nil, ErrClosed
+		}
+	}
+}
+
+// openSession opens a session. One that is opened twice, because an answer was lost, is forgotten by the servers in time.
+func (c *Client) openSession(ctx context.Context) (*retry.Session, error) {
+	var opened *pb.Session
+	a := &attempt{client: c, call: Call{Op: "open session"}, request: retry.NewRequest(true)}
+	_, err := a.run(ctx, func(ctx context.Context, to pb.TableClient) (uint64, error) {
+		r, err := to.OpenSession(ctx, &pb.OpenSessionRequest{})
+		opened = r.GetSession()
+		return r.GetEpoch(), err
+	})
+	var s *retry.Session
+	switch {
+	case err != nil:
+		err = a.err
+	case opened.GetId() == 0:
+		err = errors.New("a session without an id")
+	default:
+		s = retry.NewSession(opened.Chain, opened.Id)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.sessions.Opened(s)
+	if s == nil {
+		c.wake()
+	}
+	return s, err
+}
