@@ -210,7 +210,7 @@ func (c *checker) applied(p *process, e *chain.Entry, r table.Result) {
 	case !ok || c.w.failure != nil:
 	case i == len(h.results):
 		h.results = append(h.results, r)
-	case i > len(h.results) || h.results[i] != r:
+	case i > len(h.results) || !h.results[i].Equal(r):
 		c.w.fail("%v: result of %v is %+v, elsewhere it was %+v", p, e, r, h.results[min(i, len(h.results)-1)])
 	}
 }

@@ -79,7 +79,7 @@ func (x *examination) replay(h *history, requests map[requestKey]*op) {
 			x.fail("%v makes the table %d bytes large, of %d", e, r.model.bytes, h.memory)
 			return
 		}
-		if i < len(h.results) && res != h.results[i] {
+		if i < len(h.results) && !res.Equal(h.results[i]) {
 			x.fail("result of %v is %+v, the replicas had %+v", e, res, h.results[i])
 			return
 		}
@@ -131,7 +131,7 @@ func (x *examination) told(o *op) {
 		x.toldNumber(o, e, took)
 	case o.state == opDone && !took:
 		x.fail("%v of %v was acknowledged (%s) and is not in the history", o, o.client, o.outcomeText())
-	case o.state == opDone && (o.result != e.result || o.chain != e.history.id):
+	case o.state == opDone && (!o.result.Equal(e.result) || o.chain != e.history.id):
 		x.fail("%v of %v was told %+v, the history says %+v", o, o.client, o.result, e.result)
 	}
 }

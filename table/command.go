@@ -11,7 +11,7 @@ const (
 	MaxKeyBytes     = 64 << 10
 	MaxValueBytes   = 16 << 20
 	MaxCommandBytes = 64 << 20  // encoded
-	MaxArguments    = 1_048_576 // keys and values of one command
+	MaxArguments    = 1_048_576 // keys and values of one command, those that are only compared included
 )
 
 // Op says what a command does. Zero is none.
@@ -23,6 +23,7 @@ const (
 	OpDelete    Op = 2 // removes Keys
 	OpIncrement Op = 3 // adds Delta to the decimal number under Keys[0]; a missing key counts from 0
 	OpClear     Op = 4 // removes all keys
+	OpTxn       Op = 5 // if all Compares hold, does Then, else Else
 )
 
 // Condition is what must hold for the one key of an OpPut or OpDelete; if it does not, nothing changes.
@@ -49,11 +50,15 @@ type Command struct {
 	Delta   int64     // of OpIncrement
 	If      Condition // of an OpPut or OpDelete of one key
 	Version chain.Seq // of IfVersion
+
+	// Of OpTxn. Without compares Then is done. One with nothing at all changes nothing, but uses its session.
+	Compares   []Compare
+	Then, Else []Step
 }
 
 // Validate tells what is wrong with the command, limits included. All of it but MaxCommandBytes.
 func (c *Command) Validate() error {
-	if c.Op == 0 || c.Op > OpClear {
+	if c.Op == 0 || c.Op > OpTxn {
 		return fmt.Errorf("table: command: unknown operation %d", c.Op)
 	}
 	if c.If > IfVersion {
@@ -64,7 +69,7 @@ func (c *Command) Validate() error {
 	case c.Op == OpPut && (pairs == 0 || keys > 0),
 		c.Op == OpDelete && (pairs > 0 || keys == 0),
 		c.Op == OpIncrement && (pairs > 0 || keys != 1),
-		c.Op == OpClear && (pairs > 0 || keys > 0):
+		c.Op >= OpClear && (pairs > 0 || keys > 0):
 		return fmt.Errorf("table: command: operation %d with %d pairs and %d keys", c.Op, pairs, keys)
 	case c.Delta != 0 && c.Op != OpIncrement:
 		return fmt.Errorf("table: command: operation %d with a delta", c.Op)
@@ -72,21 +77,38 @@ func (c *Command) Validate() error {
 		return fmt.Errorf("table: command: operation %d of %d keys with a condition", c.Op, pairs+keys)
 	case c.Version != 0 && c.If != IfVersion:
 		return fmt.Errorf("table: command: condition %d with a version", c.If)
-	case 2*pairs+keys > MaxArguments:
-		return fmt.Errorf("table: command: %d arguments are more than %d", 2*pairs+keys, MaxArguments)
+	case c.Op != OpTxn && len(c.Compares)+len(c.Then)+len(c.Else) > 0:
+		return fmt.Errorf("table: command: operation %d with parts of a transaction", c.Op)
 	}
-	for _, p := range c.Pairs {
-		if len(p.Value) > MaxValueBytes {
-			return fmt.Errorf("table: command: a value of %d bytes is longer than %d", len(p.Value), MaxValueBytes)
+	if n := c.arguments(); n > MaxArguments {
+		return fmt.Errorf("table: command: %d arguments are more than %d", n, MaxArguments)
+	}
+	for i := range c.Pairs {
+		if err := checkValue(c.Pairs[i].Value); err != nil {
+			return fmt.Errorf("table: command: %w", err)
 		}
-		if len(p.Key) > MaxKeyBytes {
-			return fmt.Errorf("table: command: a key of %d bytes is longer than %d", len(p.Key), MaxKeyBytes)
+		if err := checkKey(c.Pairs[i].Key); err != nil {
+			return fmt.Errorf("table: command: %w", err)
 		}
 	}
 	for _, k := range c.Keys {
-		if len(k) > MaxKeyBytes {
-			return fmt.Errorf("table: command: a key of %d bytes is longer than %d", len(k), MaxKeyBytes)
+		if err := checkKey(k); err != nil {
+			return fmt.Errorf("table: command: %w", err)
 		}
+	}
+	return c.validateTxn()
+}
+
+func checkKey(key []byte) error {
+	if len(key) > MaxKeyBytes {
+		return fmt.Errorf("a key of %d bytes is longer than %d", len(key), MaxKeyBytes)
+	}
+	return nil
+}
+
+func checkValue(value []byte) error {
+	if len(value) > MaxValueBytes {
+		return fmt.Errorf("a value of %d bytes is longer than %d", len(value), MaxValueBytes)
 	}
 	return nil
 }
@@ -104,6 +126,13 @@ func Touches(command []byte, hashes []uint64) (_ []uint64, all bool) {
 	for _, k := range c.Keys {
 		hashes = append(hashes, Hash(k))
 	}
+	for _, branch := range [][]Step{c.Then, c.Else} {
+		for i := range branch {
+			if branch[i].Op != StepGet {
+				hashes = append(hashes, Hash(branch[i].Key))
+			}
+		}
+	}
 	return hashes, c.Op == OpClear
 }
 
@@ -112,7 +141,8 @@ const maxNumberBytes = 20
 
 // Growth is by how many bytes at most the command's keys and values make Table.Bytes grow: zero for one that only removes, which
 // must go in when the table is full. Its result or its place among the lost numbers is not included; of these
-// there are at most chain.MaxSessionResults a session, and maxSpans. It is for chain.Config.Growth.
+// there are at most chain.MaxSessionResults and MaxResultBytes a session, and maxSpans. Of a transaction it is that of the branch that
+// grows more. It is for chain.Config.Growth.
 func Growth(command []byte) (grow int64) {
 	var c Command
 	if c.decode(command) != nil {
@@ -124,7 +154,7 @@ func Growth(command []byte) (grow int64) {
 	if c.Op == OpIncrement {
 		grow += entryBytes(len(c.Keys[0]), maxNumberBytes)
 	}
-	return grow
+	return grow + max(branchGrowth(c.Then), branchGrowth(c.Else))
 }
 
 // Code says how a command ended.
@@ -141,7 +171,7 @@ const (
 	CodeForgotten Code = 5 // the session is unknown: the outcome of earlier tries of the request is, too
 	CodeStale     Code = 6 // the client has said that it has the request's result
 	CodeInvalid   Code = 7 // the command cannot be decoded, or is beyond a limit
-	CodeFull      Code = 8 // the session has chain.MaxSessionResults results that the client has not said it has
+	CodeFull      Code = 8 // the session has chain.MaxSessionResults results that the client has not said it has, or MaxResultBytes with these
 	CodeOvertaken Code = 9 // a later request of the session was executed before: this one never was, and must not be now
 )
 
@@ -178,6 +208,8 @@ type Result struct {
 	// Seq is the entry that took effect: for a repeated request the first one.
 	Seq chain.Seq
 	// Count is 1 for a put, the number of keys removed for a delete or clear, the new number for an increment, the
-	// session's id for the opening of one. Zero unless Code is CodeOK.
+	// session's id for the opening of one, 1 for a transaction that did Then. Zero unless Code is CodeOK.
 	Count int64
+	// Steps is of a transaction: one for each step of the branch that was done. Shared: not to be changed.
+	Steps []StepResult
 }

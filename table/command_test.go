@@ -142,7 +142,7 @@ func TestLimits(t *testing.T) {
 		{"too long", Command{Op: OpPut, Pairs: slices.Repeat([]Pair{{k, key(MaxValueBytes - 4)}}, 4)}, false},
 		{"clear", Command{Op: OpClear}, true},
 		{"nothing", Command{}, false},
-		{"unknown", Command{Op: OpClear + 1}, false},
+		{"unknown", Command{Op: OpTxn + 1}, false},
 		{"put nothing", Command{Op: OpPut}, false},
 		{"put and delete", Command{Op: OpPut, Pairs: pairs(1), Keys: [][]byte{k}}, false},
 		{"delete nothing", Command{Op: OpDelete}, false},

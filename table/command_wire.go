@@ -23,7 +23,8 @@ func (c *Command) Append(dst []byte) []byte {
 	}
 	dst = appendNumber(dst, 4, protowire.EncodeZigZag(c.Delta))
 	dst = appendNumber(dst, 5, uint64(c.If))
-	return appendNumber(dst, 6, uint64(c.Version))
+	dst = appendNumber(dst, 6, uint64(c.Version))
+	return c.appendTxn(dst)
 }
 
 func appendPair(dst []byte, p *Pair) []byte {
@@ -68,8 +69,9 @@ func (c *Command) decode(b []byte) error {
 
 func (c *Command) decodeFields(b []byte) error {
 	f := fields{b: b}
+	arguments := 0
 	for {
-		more, err := f.next(2, 3)
+		more, err := f.next(2, 3, 7, 8, 9)
 		if err != nil || !more {
 			return err
 		}
@@ -79,8 +81,10 @@ func (c *Command) decodeFields(b []byte) error {
 			n, err = f.number(math.MaxUint8)
 			c.Op = Op(n)
 		case 2:
+			arguments += 2
 			err = c.decodePair(&f)
 		case 3:
+			arguments++
 			err = f.want(protowire.BytesType)
 			c.Keys = append(c.Keys, f.bs)
 		case 4:
@@ -92,13 +96,27 @@ func (c *Command) decodeFields(b []byte) error {
 		case 6:
 			n, err = f.number(math.MaxUint64)
 			c.Version = chain.Seq(n)
+		case 7:
+			var compare Compare
+			compare, err = decodeCompare(&f)
+			arguments += compare.arguments()
+			c.Compares = append(c.Compares, compare)
+		case 8, 9:
+			var step Step
+			step, err = decodeStep(&f)
+			arguments += step.arguments()
+			if f.num == 8 {
+				c.Then = append(c.Then, step)
+			} else {
+				c.Else = append(c.Else, step)
+			}
 		default:
 			err = f.unknown()
 		}
 		if err != nil {
 			return err
 		}
-		if 2*len(c.Pairs)+len(c.Keys) > MaxArguments {
+		if arguments > MaxArguments {
 			return fmt.Errorf("more than %d arguments", MaxArguments)
 		}
 	}

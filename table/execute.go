@@ -7,8 +7,8 @@ import (
 	"github.com/chaintable/chaintable/chain"
 )
 
-// execute carries out a command.
-func (t *Table) execute(e *chain.Entry) Result {
+// execute carries out a command. There is room for so many bytes of a transaction's result.
+func (t *Table) execute(e *chain.Entry, room int64) Result {
 	r := Result{Code: CodeOK, Seq: e.Seq}
 	var c Command
 	if c.decode(e.Command) != nil {
@@ -36,6 +36,8 @@ func (t *Table) execute(e *chain.Entry) Result {
 	case OpClear:
 		r.Count = int64(t.index.length)
 		t.clear()
+	case OpTxn:
+		return t.txn(&c, e.Seq, room)
 	}
 	return r
 }

@@ -209,7 +209,7 @@ func FuzzRestore(f *testing.F) {
 			if e.Seq = x.Seq() + 1; e.Seq == 0 {
 				return
 			}
-			if a, b := x.Apply(&e), y.Apply(&e); a != b || x.Digest() != y.Digest() || x.Fate(e.Seq) != y.Fate(e.Seq) {
+			if a, b := x.Apply(&e), y.Apply(&e); !a.Equal(b) || x.Digest() != y.Digest() || x.Fate(e.Seq) != y.Fate(e.Seq) {
 				t.Fatalf("%v: %+v and %+v", &e, a, b)
 			}
 		}

@@ -153,17 +153,31 @@ func (r *Restorer) addSession(b []byte) error {
 	case s.doneBelow == 0:
 		return fmt.Errorf("session %d: done below 0", s.id)
 	}
-	for i, x := range s.results {
+	for i := range s.results {
+		x := &s.results[i]
 		if x.number < s.doneBelow || i > 0 && x.number <= s.results[i-1].number ||
-			!x.Code.executed() || x.Seq <= chain.Seq(s.id) || x.Seq > s.used {
+			!x.code.executed() || x.seq <= chain.Seq(s.id) || x.seq > s.used || !possibleSteps(x.result()) {
 			return fmt.Errorf("session %d: result %d is not possible", s.id, x.number)
 		}
 	}
 	all.open(s.id, s.used)
 	restored := all.use(s.id, s.used)
-	restored.doneBelow, restored.results = s.doneBelow, s.results
-	r.table.bytes.Add(sessionBytes + resultBytes*int64(len(s.results)))
+	restored.doneBelow, restored.results, restored.stepBytes = s.doneBelow, s.results, s.stepBytes
+	r.table.bytes.Add(sessionBytes + restored.resultBytes())
 	return nil
+}
+
+// possibleSteps tells whether a transaction can have that result.
+func possibleSteps(r Result) bool {
+	if len(r.Steps) > 0 && (r.Code != CodeOK || r.Count != 0 && r.Count != 1) {
+		return false
+	}
+	for _, s := range r.Steps {
+		if s.Version > r.Seq || len(s.Value) > 0 && (!s.Found || s.Version == 0) {
+			return false
+		}
+	}
+	return true
 }
 
 func (r *Restorer) addSpan(b []byte) error {

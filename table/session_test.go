@@ -34,7 +34,7 @@ func (c client) send(number, doneBelow uint64, command *Command) Result {
 
 func want(t *testing.T, what string, got, want Result) {
 	t.Helper()
-	if got != want {
+	if !got.Equal(want) {
 		t.Errorf("%s: %+v, want %+v", what, got, want)
 	}
 }
@@ -46,14 +46,14 @@ func TestOnce(t *testing.T) {
 	if c.session != 1 {
 		t.Fatalf("the first session is %d, not the seq of its entry", c.session)
 	}
-	want(t, "first", c.increment(1, 0), Result{CodeOK, 2, 1})
-	want(t, "repeat", c.increment(1, 0), Result{CodeOK, 2, 1})
-	want(t, "another command as a repeat", c.send(1, 0, &Command{Op: OpClear}), Result{CodeOK, 2, 1})
-	want(t, "second", c.increment(2, 1), Result{CodeOK, 5, 2})
-	want(t, "third; the first two have arrived", c.increment(3, 3), Result{CodeOK, 6, 3})
+	want(t, "first", c.increment(1, 0), Result{Code: CodeOK, Seq: 2, Count: 1})
+	want(t, "repeat", c.increment(1, 0), Result{Code: CodeOK, Seq: 2, Count: 1})
+	want(t, "another command as a repeat", c.send(1, 0, &Command{Op: OpClear}), Result{Code: CodeOK, Seq: 2, Count: 1})
+	want(t, "second", c.increment(2, 1), Result{Code: CodeOK, Seq: 5, Count: 2})
+	want(t, "third; the first two have arrived", c.increment(3, 3), Result{Code: CodeOK, Seq: 6, Count: 3})
 	want(t, "late repeat of the second", c.increment(2, 1), Result{Code: CodeStale, Seq: 7})
-	want(t, "late repeat of the third, which says less", c.increment(3, 1), Result{CodeOK, 6, 3})
-	want(t, "a gap in the numbers", c.increment(9, 3), Result{CodeOK, 9, 4})
+	want(t, "late repeat of the third, which says less", c.increment(3, 1), Result{Code: CodeOK, Seq: 6, Count: 3})
+	want(t, "a gap in the numbers", c.increment(9, 3), Result{Code: CodeOK, Seq: 9, Count: 4})
 	want(t, "and what belongs there comes too late", c.increment(5, 3), Result{Code: CodeOvertaken, Seq: 10})
 	want(t, "and its repeat", c.increment(5, 3), Result{Code: CodeOvertaken, Seq: 11})
 	want(t, "number 0", c.increment(0, 0), Result{Code: CodeStale, Seq: 12})
@@ -65,10 +65,10 @@ func TestOnce(t *testing.T) {
 	x.remove("n")
 	want(t, "and stays one", c.send(30, 21, failed), Result{Code: CodeConditionFailed, Seq: 15})
 	want(t, "invalid", c.send(31, 21, &Command{Op: 99}), Result{Code: CodeInvalid, Seq: 18})
-	want(t, "a number that was refused is free", c.increment(31, 21), Result{CodeOK, 19, 1})
+	want(t, "a number that was refused is free", c.increment(31, 21), Result{Code: CodeOK, Seq: 19, Count: 1})
 	want(t, "unknown session", client{x, 77}.increment(1, 0), Result{Code: CodeForgotten, Seq: 20})
-	want(t, "no session, no memory", client{x, 0}.increment(31, 0), Result{CodeOK, 21, 2})
-	want(t, "no session, no memory", client{x, 0}.increment(31, 0), Result{CodeOK, 22, 3})
+	want(t, "no session, no memory", client{x, 0}.increment(31, 0), Result{Code: CodeOK, Seq: 21, Count: 2})
+	want(t, "no session, no memory", client{x, 0}.increment(31, 0), Result{Code: CodeOK, Seq: 22, Count: 3})
 
 	for seq, fate := range []Fate{
 		0: Lost, 1: Executed, 2: Executed, 3: Executed, 4: Executed, 5: Executed, 6: Executed, 7: Lost, 8: Executed, 9: Executed,

@@ -108,18 +108,20 @@ func appendSession(b []byte, s *session) []byte {
 	b = appendNumber(b, 1, uint64(s.id))
 	b = appendNumber(b, 2, uint64(s.used))
 	b = appendNumber(b, 3, s.doneBelow)
-	for _, r := range s.results {
-		var one [64]byte
-		b = appendBytes(b, 4, appendStored(one[:0], r))
+	var one []byte
+	for i := range s.results {
+		one = appendStored(one[:0], &s.results[i])
+		b = appendBytes(b, 4, one)
 	}
 	return b
 }
 
-func appendStored(b []byte, r stored) []byte {
+func appendStored(b []byte, r *stored) []byte {
 	b = appendNumber(b, 1, r.number)
-	b = appendNumber(b, 2, uint64(r.Code))
-	b = appendNumber(b, 3, uint64(r.Seq))
-	return appendNumber(b, 4, protowire.EncodeZigZag(r.Count))
+	b = appendNumber(b, 2, uint64(r.code))
+	b = appendNumber(b, 3, uint64(r.seq))
+	b = appendNumber(b, 4, protowire.EncodeZigZag(r.count))
+	return appendStepResults(b, r.all())
 }
 
 func decodeSession(b []byte) (s session, err error) {
@@ -130,11 +132,10 @@ func decodeSession(b []byte) (s session, err error) {
 			return s, err
 		}
 		if f.num == 4 {
-			var r stored
 			if err = f.want(protowire.BytesType); err == nil {
-				r, err = decodeStored(f.bs)
+				err = s.decodeStored(f.bs)
 			}
-			if s.results = append(s.results, r); len(s.results) > chain.MaxSessionResults {
+			if len(s.results) > chain.MaxSessionResults {
 				err = fmt.Errorf("more than %d results", chain.MaxSessionResults)
 			}
 		} else {
@@ -157,20 +158,43 @@ func decodeSession(b []byte) (s session, err error) {
 	}
 }
 
-func decodeStored(b []byte) (r stored, err error) {
+// decodeStored adds a result, of which nothing aliases b.
+func (s *session) decodeStored(b []byte) error {
+	var number uint64
+	var r Result
+	room := MaxResultBytes - int64(s.stepBytes)
 	f := fields{b: b}
 	for {
-		more, err := f.next()
-		if err != nil || !more {
-			return r, err
+		more, err := f.next(5)
+		if err != nil {
+			return err
+		}
+		if !more {
+			r.Steps = ownSteps(r.Steps)
+			s.store(number, r)
+			return nil
+		}
+		if f.num == 5 {
+			var step StepResult
+			if err = f.want(protowire.BytesType); err == nil {
+				step, err = decodeStepResult(f.bs)
+			}
+			if room -= stepBytes + int64(len(step.Value)); room < 0 {
+				err = fmt.Errorf("more than %d bytes of results", MaxResultBytes)
+			}
+			if err != nil {
+				return err
+			}
+			r.Steps = append(r.Steps, step)
+			continue
 		}
 		n, err := f.number(math.MaxUint64)
 		if err != nil {
-			return r, err
+			return err
 		}
 		switch f.num {
 		case 1:
-			r.number = n
+			number = n
 		case 2:
 			r.Code = Code(min(n, math.MaxUint8))
 		case 3:
@@ -178,7 +202,7 @@ func decodeStored(b []byte) (r stored, err error) {
 		case 4:
 			r.Count = protowire.DecodeZigZag(n)
 		default:
-			return r, f.unknown()
+			return f.unknown()
 		}
 	}
 }

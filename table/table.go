@@ -89,12 +89,12 @@ func (t *Table) apply(e *chain.Entry) Result {
 		}
 		return r
 	case chain.KindSession:
-		gone, results := t.sessions.open(chain.SessionID(e.Seq), e.Seq)
-		t.bytes.Add(-int64(results) * resultBytes)
+		gone, freed := t.sessions.open(chain.SessionID(e.Seq), e.Seq)
+		t.bytes.Add(-freed)
 		if !gone {
 			t.bytes.Add(sessionBytes)
 		}
-		return Result{CodeOK, e.Seq, int64(e.Seq)}
+		return Result{Code: CodeOK, Seq: e.Seq, Count: int64(e.Seq)}
 	case chain.KindTakeover:
 		if first := max(e.Skipped, t.position.Seq+1); first < e.Seq {
 			t.lose(span{first, e.Seq - 1})
@@ -109,13 +109,13 @@ func (t *Table) lose(s span) { t.bytes.Add(spanBytes * int64(t.lost.add(s))) }
 func (t *Table) request(e *chain.Entry) Result {
 	id := e.Request
 	if id.Session == 0 {
-		return t.execute(e)
+		return t.execute(e, MaxResultBytes)
 	}
 	s := t.sessions.use(id.Session, e.Seq)
 	if s == nil {
 		return Result{Code: CodeForgotten, Seq: e.Seq}
 	}
-	t.bytes.Add(-int64(s.done(e.DoneBelow)) * resultBytes)
+	t.bytes.Add(-s.done(e.DoneBelow))
 	if id.Number < s.doneBelow {
 		return Result{Code: CodeStale, Seq: e.Seq}
 	}
@@ -128,10 +128,9 @@ func (t *Table) request(e *chain.Entry) Result {
 	if len(s.results) >= chain.MaxSessionResults {
 		return Result{Code: CodeFull, Seq: e.Seq}
 	}
-	r := t.execute(e)
+	r := t.execute(e, MaxResultBytes-int64(s.stepBytes))
 	if r.Code.executed() {
-		s.store(stored{id.Number, r})
-		t.bytes.Add(resultBytes)
+		t.bytes.Add(s.store(id.Number, r))
 	}
 	return r
 }

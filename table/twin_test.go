@@ -54,7 +54,7 @@ func (w *twin) apply(e *chain.Entry, c *Command) Result {
 			w.sessions = w.sessions[1:]
 		}
 		w.sessions = append(w.sessions, twinSession{chain.SessionID(e.Seq), 1, map[uint64]Result{}})
-		return Result{CodeOK, e.Seq, int64(e.Seq)}
+		return Result{Code: CodeOK, Seq: e.Seq, Count: int64(e.Seq)}
 	case chain.KindCommand:
 		r, effect := w.request(e, c)
 		if !effect {
@@ -72,21 +72,21 @@ func (w *twin) request(e *chain.Entry, c *Command) (_ Result, effect bool) {
 	}
 	i := slices.IndexFunc(w.sessions, func(s twinSession) bool { return s.id == e.Request.Session })
 	if i < 0 {
-		return Result{CodeForgotten, e.Seq, 0}, false
+		return Result{Code: CodeForgotten, Seq: e.Seq, Count: 0}, false
 	}
 	s := w.sessions[i]
 	s.doneBelow = max(s.doneBelow, e.DoneBelow)
 	maps.DeleteFunc(s.results, func(n uint64, _ Result) bool { return n < s.doneBelow })
 	w.sessions = append(slices.Delete(w.sessions, i, i+1), s)
 	if e.Request.Number < s.doneBelow {
-		return Result{CodeStale, e.Seq, 0}, false
+		return Result{Code: CodeStale, Seq: e.Seq, Count: 0}, false
 	}
 	if r, ok := s.results[e.Request.Number]; ok {
 		return r, true
 	}
 	for n := range s.results {
 		if n > e.Request.Number {
-			return Result{CodeOvertaken, e.Seq, 0}, false
+			return Result{Code: CodeOvertaken, Seq: e.Seq, Count: 0}, false
 		}
 	}
 	r := w.execute(e.Seq, c)
@@ -99,7 +99,7 @@ func (w *twin) request(e *chain.Entry, c *Command) (_ Result, effect bool) {
 
 func (w *twin) execute(seq chain.Seq, c *Command) Result {
 	if c == nil {
-		return Result{CodeInvalid, seq, 0}
+		return Result{Code: CodeInvalid, Seq: seq, Count: 0}
 	}
 	if c.If != IfAny {
 		key := slices.Concat(c.Keys, [][]byte{nil})[0]
@@ -108,7 +108,7 @@ func (w *twin) execute(seq chain.Seq, c *Command) Result {
 		}
 		old, ok := w.keys[string(key)]
 		if c.If == IfAbsent && ok || c.If == IfPresent && !ok || c.If == IfVersion && old.Version != c.Version {
-			return Result{CodeConditionFailed, seq, 0}
+			return Result{Code: CodeConditionFailed, Seq: seq, Count: 0}
 		}
 	}
 	switch c.Op {
@@ -116,32 +116,32 @@ func (w *twin) execute(seq chain.Seq, c *Command) Result {
 		for _, p := range c.Pairs {
 			w.keys[string(p.Key)] = Item{p.Value, seq}
 		}
-		return Result{CodeOK, seq, 1}
+		return Result{Code: CodeOK, Seq: seq, Count: 1}
 	case OpDelete:
 		before := len(w.keys)
 		for _, k := range c.Keys {
 			delete(w.keys, string(k))
 		}
-		return Result{CodeOK, seq, int64(before - len(w.keys))}
+		return Result{Code: CodeOK, Seq: seq, Count: int64(before - len(w.keys))}
 	case OpClear:
 		n := len(w.keys)
 		clear(w.keys)
-		return Result{CodeOK, seq, int64(n)}
+		return Result{Code: CodeOK, Seq: seq, Count: int64(n)}
 	}
 	old, ok := w.keys[string(c.Keys[0])]
 	var n int64
 	if ok {
 		var err error
 		if n, err = strconv.ParseInt(string(old.Value), 10, 64); err != nil || strconv.FormatInt(n, 10) != string(old.Value) {
-			return Result{CodeNotInteger, seq, 0}
+			return Result{Code: CodeNotInteger, Seq: seq, Count: 0}
 		}
 	}
 	if sum := n + c.Delta; (sum > n) != (c.Delta > 0) && c.Delta != 0 {
-		return Result{CodeOverflow, seq, 0}
+		return Result{Code: CodeOverflow, Seq: seq, Count: 0}
 	}
 	n += c.Delta
 	w.keys[string(c.Keys[0])] = Item{strconv.AppendInt(nil, n, 10), seq}
-	return Result{CodeOK, seq, n}
+	return Result{Code: CodeOK, Seq: seq, Count: n}
 }
 
 // check compares everything that can be seen of the table.
@@ -374,7 +374,7 @@ func TestTwin(t *testing.T) {
 				grow := Growth(e.Command) + resultBytes + spanBytes
 				for i, x := range tables {
 					before := x.Bytes()
-					if got := x.Apply(e); got != want {
+					if got := x.Apply(e); !got.Equal(want) {
 						t.Fatalf("table %d: %v gives %+v, want %+v", i, e, got, want)
 					}
 					if e.Kind == chain.KindCommand && x.Bytes()-before > grow {

@@ -33,6 +33,7 @@ const (
 	Op_OP_DELETE      Op = 2 // removes keys
 	Op_OP_INCREMENT   Op = 3 // adds delta to the decimal int64 under keys[0]; a missing key counts from 0
 	Op_OP_CLEAR       Op = 4 // removes all keys
+	Op_OP_TXN         Op = 5 // a transaction; with nothing at all it changes nothing, but uses its session
 )
 
 // Enum value maps for Op.
@@ -43,6 +44,7 @@ var (
 		2: "OP_DELETE",
 		3: "OP_INCREMENT",
 		4: "OP_CLEAR",
+		5: "OP_TXN",
 	}
 	Op_value = map[string]int32{
 		"OP_UNSPECIFIED": 0,
@@ -50,6 +52,7 @@ var (
 		"OP_DELETE":      2,
 		"OP_INCREMENT":   3,
 		"OP_CLEAR":       4,
+		"OP_TXN":         5,
 	}
 )
 
@@ -132,15 +135,178 @@ func (Condition) EnumDescriptor() ([]byte, []int) {
 	return file_chaintable_storage_v1_command_proto_rawDescGZIP(), []int{1}
 }
 
-// Command has at most 64 MiB and 1,048,576 keys and values. It takes effect as one.
+type CompareTarget int32
+
+const (
+	CompareTarget_COMPARE_TARGET_UNSPECIFIED CompareTarget = 0
+	CompareTarget_COMPARE_TARGET_VERSION     CompareTarget = 1 // the seq of the key's last write; a missing key's is 0
+	CompareTarget_COMPARE_TARGET_VALUE       CompareTarget = 2 // byte by byte; that of a missing key has no relation to anything, NOT_EQUAL included
+	CompareTarget_COMPARE_TARGET_EXISTENCE   CompareTarget = 3
+)
+
+// Enum value maps for CompareTarget.
+var (
+	CompareTarget_name = map[int32]string{
+		0: "COMPARE_TARGET_UNSPECIFIED",
+		1: "COMPARE_TARGET_VERSION",
+		2: "COMPARE_TARGET_VALUE",
+		3: "COMPARE_TARGET_EXISTENCE",
+	}
+	CompareTarget_value = map[string]int32{
+		"COMPARE_TARGET_UNSPECIFIED": 0,
+		"COMPARE_TARGET_VERSION":     1,
+		"COMPARE_TARGET_VALUE":       2,
+		"COMPARE_TARGET_EXISTENCE":   3,
+	}
+)
+
+func (x CompareTarget) Enum() *CompareTarget {
+	p := new(CompareTarget)
+	*p = x
+	return p
+}
+
+func (x CompareTarget) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CompareTarget) Descriptor() protoreflect.EnumDescriptor {
+	return file_chaintable_storage_v1_command_proto_enumTypes[2].Descriptor()
+}
+
+func (CompareTarget) Type() protoreflect.EnumType {
+	return &file_chaintable_storage_v1_command_proto_enumTypes[2]
+}
+
+func (x CompareTarget) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CompareTarget.Descriptor instead.
+func (CompareTarget) EnumDescriptor() ([]byte, []int) {
+	return file_chaintable_storage_v1_command_proto_rawDescGZIP(), []int{2}
+}
+
+type Relation int32
+
+const (
+	Relation_RELATION_UNSPECIFIED Relation = 0
+	Relation_RELATION_EQUAL       Relation = 1
+	Relation_RELATION_NOT_EQUAL   Relation = 2
+	Relation_RELATION_LESS        Relation = 3
+	Relation_RELATION_GREATER     Relation = 4
+)
+
+// Enum value maps for Relation.
+var (
+	Relation_name = map[int32]string{
+		0: "RELATION_UNSPECIFIED",
+		1: "RELATION_EQUAL",
+		2: "RELATION_NOT_EQUAL",
+		3: "RELATION_LESS",
+		4: "RELATION_GREATER",
+	}
+	Relation_value = map[string]int32{
+		"RELATION_UNSPECIFIED": 0,
+		"RELATION_EQUAL":       1,
+		"RELATION_NOT_EQUAL":   2,
+		"RELATION_LESS":        3,
+		"RELATION_GREATER":     4,
+	}
+)
+
+func (x Relation) Enum() *Relation {
+	p := new(Relation)
+	*p = x
+	return p
+}
+
+func (x Relation) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Relation) Descriptor() protoreflect.EnumDescriptor {
+	return file_chaintable_storage_v1_command_proto_enumTypes[3].Descriptor()
+}
+
+func (Relation) Type() protoreflect.EnumType {
+	return &file_chaintable_storage_v1_command_proto_enumTypes[3]
+}
+
+func (x Relation) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Relation.Descriptor instead.
+func (Relation) EnumDescriptor() ([]byte, []int) {
+	return file_chaintable_storage_v1_command_proto_rawDescGZIP(), []int{3}
+}
+
+type StepOp int32
+
+const (
+	StepOp_STEP_OP_UNSPECIFIED StepOp = 0
+	StepOp_STEP_OP_PUT         StepOp = 1
+	StepOp_STEP_OP_DELETE      StepOp = 2
+	StepOp_STEP_OP_GET         StepOp = 3
+)
+
+// Enum value maps for StepOp.
+var (
+	StepOp_name = map[int32]string{
+		0: "STEP_OP_UNSPECIFIED",
+		1: "STEP_OP_PUT",
+		2: "STEP_OP_DELETE",
+		3: "STEP_OP_GET",
+	}
+	StepOp_value = map[string]int32{
+		"STEP_OP_UNSPECIFIED": 0,
+		"STEP_OP_PUT":         1,
+		"STEP_OP_DELETE":      2,
+		"STEP_OP_GET":         3,
+	}
+)
+
+func (x StepOp) Enum() *StepOp {
+	p := new(StepOp)
+	*p = x
+	return p
+}
+
+func (x StepOp) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (StepOp) Descriptor() protoreflect.EnumDescriptor {
+	return file_chaintable_storage_v1_command_proto_enumTypes[4].Descriptor()
+}
+
+func (StepOp) Type() protoreflect.EnumType {
+	return &file_chaintable_storage_v1_command_proto_enumTypes[4]
+}
+
+func (x StepOp) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use StepOp.Descriptor instead.
+func (StepOp) EnumDescriptor() ([]byte, []int) {
+	return file_chaintable_storage_v1_command_proto_rawDescGZIP(), []int{4}
+}
+
+// Command has at most 64 MiB and 1,048,576 keys and values, those that are only compared included. It takes effect as one.
 type Command struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Op            Op                     `protobuf:"varint,1,opt,name=op,proto3,enum=chaintable.storage.v1.Op" json:"op,omitempty"`
-	Pairs         []*Pair                `protobuf:"bytes,2,rep,name=pairs,proto3" json:"pairs,omitempty"`                                               // OP_PUT: at least one
-	Keys          [][]byte               `protobuf:"bytes,3,rep,name=keys,proto3" json:"keys,omitempty"`                                                 // OP_DELETE: at least one; OP_INCREMENT: one. Each at most 64 KiB
-	Delta         int64                  `protobuf:"zigzag64,4,opt,name=delta,proto3" json:"delta,omitempty"`                                            // OP_INCREMENT
-	Condition     Condition              `protobuf:"varint,5,opt,name=condition,proto3,enum=chaintable.storage.v1.Condition" json:"condition,omitempty"` // of an OP_PUT or OP_DELETE of one key; if it does not hold, nothing changes
-	Version       uint64                 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`                                          // CONDITION_VERSION
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Op        Op                     `protobuf:"varint,1,opt,name=op,proto3,enum=chaintable.storage.v1.Op" json:"op,omitempty"`
+	Pairs     []*Pair                `protobuf:"bytes,2,rep,name=pairs,proto3" json:"pairs,omitempty"`                                               // OP_PUT: at least one
+	Keys      [][]byte               `protobuf:"bytes,3,rep,name=keys,proto3" json:"keys,omitempty"`                                                 // OP_DELETE: at least one; OP_INCREMENT: one. Each at most 64 KiB
+	Delta     int64                  `protobuf:"zigzag64,4,opt,name=delta,proto3" json:"delta,omitempty"`                                            // OP_INCREMENT
+	Condition Condition              `protobuf:"varint,5,opt,name=condition,proto3,enum=chaintable.storage.v1.Condition" json:"condition,omitempty"` // of an OP_PUT or OP_DELETE of one key; if it does not hold, nothing changes
+	Version   uint64                 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`                                          // CONDITION_VERSION
+	// OP_TXN: if all compares hold, what then says is done, in order; otherwise what else says.
+	Compares      []*Compare `protobuf:"bytes,7,rep,name=compares,proto3" json:"compares,omitempty"`
+	Then          []*Step    `protobuf:"bytes,8,rep,name=then,proto3" json:"then,omitempty"`
+	Else          []*Step    `protobuf:"bytes,9,rep,name=else,proto3" json:"else,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -217,6 +383,27 @@ func (x *Command) GetVersion() uint64 {
 	return 0
 }
 
+func (x *Command) GetCompares() []*Compare {
+	if x != nil {
+		return x.Compares
+	}
+	return nil
+}
+
+func (x *Command) GetThen() []*Step {
+	if x != nil {
+		return x.Then
+	}
+	return nil
+}
+
+func (x *Command) GetElse() []*Step {
+	if x != nil {
+		return x.Else
+	}
+	return nil
+}
+
 type Pair struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`     // at most 64 KiB
@@ -269,33 +456,211 @@ func (x *Pair) GetValue() []byte {
 	return nil
 }
 
+// Compare holds if what is there has the relation to what is given.
+type Compare struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"` // at most 64 KiB
+	Target        CompareTarget          `protobuf:"varint,2,opt,name=target,proto3,enum=chaintable.storage.v1.CompareTarget" json:"target,omitempty"`
+	Relation      Relation               `protobuf:"varint,3,opt,name=relation,proto3,enum=chaintable.storage.v1.Relation" json:"relation,omitempty"` // not of COMPARE_TARGET_EXISTENCE
+	Version       uint64                 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`                                       // COMPARE_TARGET_VERSION
+	Value         []byte                 `protobuf:"bytes,5,opt,name=value,proto3" json:"value,omitempty"`                                            // COMPARE_TARGET_VALUE; at most 16 MiB
+	Exists        bool                   `protobuf:"varint,6,opt,name=exists,proto3" json:"exists,omitempty"`                                         // COMPARE_TARGET_EXISTENCE
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Compare) Reset() {
+	*x = Compare{}
+	mi := &file_chaintable_storage_v1_command_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Compare) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Compare) ProtoMessage() {}
+
+func (x *Compare) ProtoReflect() protoreflect.Message {
+	mi := &file_chaintable_storage_v1_command_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Compare.ProtoReflect.Descriptor instead.
+func (*Compare) Descriptor() ([]byte, []int) {
+	return file_chaintable_storage_v1_command_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Compare) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Compare) GetTarget() CompareTarget {
+	if x != nil {
+		return x.Target
+	}
+	return CompareTarget_COMPARE_TARGET_UNSPECIFIED
+}
+
+func (x *Compare) GetRelation() Relation {
+	if x != nil {
+		return x.Relation
+	}
+	return Relation_RELATION_UNSPECIFIED
+}
+
+func (x *Compare) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Compare) GetValue() []byte {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *Compare) GetExists() bool {
+	if x != nil {
+		return x.Exists
+	}
+	return false
+}
+
+// Step is one thing that a transaction does. A later one sees what earlier ones did.
+type Step struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Op            StepOp                 `protobuf:"varint,1,opt,name=op,proto3,enum=chaintable.storage.v1.StepOp" json:"op,omitempty"`
+	Key           []byte                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`     // at most 64 KiB
+	Value         []byte                 `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"` // STEP_OP_PUT; at most 16 MiB
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Step) Reset() {
+	*x = Step{}
+	mi := &file_chaintable_storage_v1_command_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Step) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Step) ProtoMessage() {}
+
+func (x *Step) ProtoReflect() protoreflect.Message {
+	mi := &file_chaintable_storage_v1_command_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Step.ProtoReflect.Descriptor instead.
+func (*Step) Descriptor() ([]byte, []int) {
+	return file_chaintable_storage_v1_command_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Step) GetOp() StepOp {
+	if x != nil {
+		return x.Op
+	}
+	return StepOp_STEP_OP_UNSPECIFIED
+}
+
+func (x *Step) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Step) GetValue() []byte {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
 var File_chaintable_storage_v1_command_proto protoreflect.FileDescriptor
 
 const file_chaintable_storage_v1_command_proto_rawDesc = "" +
 	"\n" +
-	"#chaintable/storage/v1/command.proto\x12\x15chaintable.storage.v1\"\xeb\x01\n" +
+	"#chaintable/storage/v1/command.proto\x12\x15chaintable.storage.v1\"\x89\x03\n" +
 	"\aCommand\x12)\n" +
 	"\x02op\x18\x01 \x01(\x0e2\x19.chaintable.storage.v1.OpR\x02op\x121\n" +
 	"\x05pairs\x18\x02 \x03(\v2\x1b.chaintable.storage.v1.PairR\x05pairs\x12\x12\n" +
 	"\x04keys\x18\x03 \x03(\fR\x04keys\x12\x14\n" +
 	"\x05delta\x18\x04 \x01(\x12R\x05delta\x12>\n" +
 	"\tcondition\x18\x05 \x01(\x0e2 .chaintable.storage.v1.ConditionR\tcondition\x12\x18\n" +
-	"\aversion\x18\x06 \x01(\x04R\aversion\".\n" +
+	"\aversion\x18\x06 \x01(\x04R\aversion\x12:\n" +
+	"\bcompares\x18\a \x03(\v2\x1e.chaintable.storage.v1.CompareR\bcompares\x12/\n" +
+	"\x04then\x18\b \x03(\v2\x1b.chaintable.storage.v1.StepR\x04then\x12/\n" +
+	"\x04else\x18\t \x03(\v2\x1b.chaintable.storage.v1.StepR\x04else\".\n" +
 	"\x04Pair\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\fR\x05value*S\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value\"\xde\x01\n" +
+	"\aCompare\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12<\n" +
+	"\x06target\x18\x02 \x01(\x0e2$.chaintable.storage.v1.CompareTargetR\x06target\x12;\n" +
+	"\brelation\x18\x03 \x01(\x0e2\x1f.chaintable.storage.v1.RelationR\brelation\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\x04R\aversion\x12\x14\n" +
+	"\x05value\x18\x05 \x01(\fR\x05value\x12\x16\n" +
+	"\x06exists\x18\x06 \x01(\bR\x06exists\"]\n" +
+	"\x04Step\x12-\n" +
+	"\x02op\x18\x01 \x01(\x0e2\x1d.chaintable.storage.v1.StepOpR\x02op\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\fR\x03key\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\fR\x05value*_\n" +
 	"\x02Op\x12\x12\n" +
 	"\x0eOP_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
 	"\x06OP_PUT\x10\x01\x12\r\n" +
 	"\tOP_DELETE\x10\x02\x12\x10\n" +
 	"\fOP_INCREMENT\x10\x03\x12\f\n" +
-	"\bOP_CLEAR\x10\x04*j\n" +
+	"\bOP_CLEAR\x10\x04\x12\n" +
+	"\n" +
+	"\x06OP_TXN\x10\x05*j\n" +
 	"\tCondition\x12\x19\n" +
 	"\x15CONDITION_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10CONDITION_ABSENT\x10\x01\x12\x15\n" +
 	"\x11CONDITION_PRESENT\x10\x02\x12\x15\n" +
-	"\x11CONDITION_VERSION\x10\x03BFZDgithub.com/chaintable/chaintable/api/chaintable/storage/v1;storagev1b\x06proto3"
+	"\x11CONDITION_VERSION\x10\x03*\x83\x01\n" +
+	"\rCompareTarget\x12\x1e\n" +
+	"\x1aCOMPARE_TARGET_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16COMPARE_TARGET_VERSION\x10\x01\x12\x18\n" +
+	"\x14COMPARE_TARGET_VALUE\x10\x02\x12\x1c\n" +
+	"\x18COMPARE_TARGET_EXISTENCE\x10\x03*y\n" +
+	"\bRelation\x12\x18\n" +
+	"\x14RELATION_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eRELATION_EQUAL\x10\x01\x12\x16\n" +
+	"\x12RELATION_NOT_EQUAL\x10\x02\x12\x11\n" +
+	"\rRELATION_LESS\x10\x03\x12\x14\n" +
+	"\x10RELATION_GREATER\x10\x04*W\n" +
+	"\x06StepOp\x12\x17\n" +
+	"\x13STEP_OP_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vSTEP_OP_PUT\x10\x01\x12\x12\n" +
+	"\x0eSTEP_OP_DELETE\x10\x02\x12\x0f\n" +
+	"\vSTEP_OP_GET\x10\x03BFZDgithub.com/chaintable/chaintable/api/chaintable/storage/v1;storagev1b\x06proto3"
 
 var (
 	file_chaintable_storage_v1_command_proto_rawDescOnce sync.Once
@@ -309,23 +674,34 @@ func file_chaintable_storage_v1_command_proto_rawDescGZIP() []byte {
 	return file_chaintable_storage_v1_command_proto_rawDescData
 }
 
-var file_chaintable_storage_v1_command_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_chaintable_storage_v1_command_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_chaintable_storage_v1_command_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_chaintable_storage_v1_command_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_chaintable_storage_v1_command_proto_goTypes = []any{
-	(Op)(0),         // 0: chaintable.storage.v1.Op
-	(Condition)(0),  // 1: chaintable.storage.v1.Condition
-	(*Command)(nil), // 2: chaintable.storage.v1.Command
-	(*Pair)(nil),    // 3: chaintable.storage.v1.Pair
+	(Op)(0),            // 0: chaintable.storage.v1.Op
+	(Condition)(0),     // 1: chaintable.storage.v1.Condition
+	(CompareTarget)(0), // 2: chaintable.storage.v1.CompareTarget
+	(Relation)(0),      // 3: chaintable.storage.v1.Relation
+	(StepOp)(0),        // 4: chaintable.storage.v1.StepOp
+	(*Command)(nil),    // 5: chaintable.storage.v1.Command
+	(*Pair)(nil),       // 6: chaintable.storage.v1.Pair
+	(*Compare)(nil),    // 7: chaintable.storage.v1.Compare
+	(*Step)(nil),       // 8: chaintable.storage.v1.Step
 }
 var file_chaintable_storage_v1_command_proto_depIdxs = []int32{
 	0, // 0: chaintable.storage.v1.Command.op:type_name -> chaintable.storage.v1.Op
-	3, // 1: chaintable.storage.v1.Command.pairs:type_name -> chaintable.storage.v1.Pair
+	6, // 1: chaintable.storage.v1.Command.pairs:type_name -> chaintable.storage.v1.Pair
 	1, // 2: chaintable.storage.v1.Command.condition:type_name -> chaintable.storage.v1.Condition
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	7, // 3: chaintable.storage.v1.Command.compares:type_name -> chaintable.storage.v1.Compare
+	8, // 4: chaintable.storage.v1.Command.then:type_name -> chaintable.storage.v1.Step
+	8, // 5: chaintable.storage.v1.Command.else:type_name -> chaintable.storage.v1.Step
+	2, // 6: chaintable.storage.v1.Compare.target:type_name -> chaintable.storage.v1.CompareTarget
+	3, // 7: chaintable.storage.v1.Compare.relation:type_name -> chaintable.storage.v1.Relation
+	4, // 8: chaintable.storage.v1.Step.op:type_name -> chaintable.storage.v1.StepOp
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_chaintable_storage_v1_command_proto_init() }
@@ -338,8 +714,8 @@ func file_chaintable_storage_v1_command_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_chaintable_storage_v1_command_proto_rawDesc), len(file_chaintable_storage_v1_command_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   2,
+			NumEnums:      5,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -394,6 +394,7 @@ type Result struct {
 	Code          Code                   `protobuf:"varint,2,opt,name=code,proto3,enum=chaintable.storage.v1.Code" json:"code,omitempty"`
 	Seq           uint64                 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"` // of the entry that took effect
 	Count         int64                  `protobuf:"zigzag64,4,opt,name=count,proto3" json:"count,omitempty"`
+	Steps         []*StepResult          `protobuf:"bytes,5,rep,name=steps,proto3" json:"steps,omitempty"` // of a transaction. All values of a session's results, and 40 bytes for each step, are at most 1 MiB
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -456,6 +457,74 @@ func (x *Result) GetCount() int64 {
 	return 0
 }
 
+func (x *Result) GetSteps() []*StepResult {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+// StepResult is what a step of a transaction found.
+type StepResult struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Found         bool                   `protobuf:"varint,1,opt,name=found,proto3" json:"found,omitempty"`     // the key was there before
+	Value         []byte                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`      // of a get
+	Version       uint64                 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"` // of a get the seq of the key's last write, or 0; of a put the entry's seq
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepResult) Reset() {
+	*x = StepResult{}
+	mi := &file_chaintable_storage_v1_snapshot_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepResult) ProtoMessage() {}
+
+func (x *StepResult) ProtoReflect() protoreflect.Message {
+	mi := &file_chaintable_storage_v1_snapshot_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepResult.ProtoReflect.Descriptor instead.
+func (*StepResult) Descriptor() ([]byte, []int) {
+	return file_chaintable_storage_v1_snapshot_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *StepResult) GetFound() bool {
+	if x != nil {
+		return x.Found
+	}
+	return false
+}
+
+func (x *StepResult) GetValue() []byte {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *StepResult) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 // Range is numbers that never took effect, both ends included.
 type Range struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -467,7 +536,7 @@ type Range struct {
 
 func (x *Range) Reset() {
 	*x = Range{}
-	mi := &file_chaintable_storage_v1_snapshot_proto_msgTypes[5]
+	mi := &file_chaintable_storage_v1_snapshot_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -479,7 +548,7 @@ func (x *Range) String() string {
 func (*Range) ProtoMessage() {}
 
 func (x *Range) ProtoReflect() protoreflect.Message {
-	mi := &file_chaintable_storage_v1_snapshot_proto_msgTypes[5]
+	mi := &file_chaintable_storage_v1_snapshot_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -492,7 +561,7 @@ func (x *Range) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Range.ProtoReflect.Descriptor instead.
 func (*Range) Descriptor() ([]byte, []int) {
-	return file_chaintable_storage_v1_snapshot_proto_rawDescGZIP(), []int{5}
+	return file_chaintable_storage_v1_snapshot_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Range) GetFirst() uint64 {
@@ -538,12 +607,18 @@ const file_chaintable_storage_v1_snapshot_proto_rawDesc = "" +
 	"\x04used\x18\x02 \x01(\x04R\x04used\x12\x1d\n" +
 	"\n" +
 	"done_below\x18\x03 \x01(\x04R\tdoneBelow\x127\n" +
-	"\aresults\x18\x04 \x03(\v2\x1d.chaintable.storage.v1.ResultR\aresults\"y\n" +
+	"\aresults\x18\x04 \x03(\v2\x1d.chaintable.storage.v1.ResultR\aresults\"\xb2\x01\n" +
 	"\x06Result\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12/\n" +
 	"\x04code\x18\x02 \x01(\x0e2\x1b.chaintable.storage.v1.CodeR\x04code\x12\x10\n" +
 	"\x03seq\x18\x03 \x01(\x04R\x03seq\x12\x14\n" +
-	"\x05count\x18\x04 \x01(\x12R\x05count\"1\n" +
+	"\x05count\x18\x04 \x01(\x12R\x05count\x127\n" +
+	"\x05steps\x18\x05 \x03(\v2!.chaintable.storage.v1.StepResultR\x05steps\"R\n" +
+	"\n" +
+	"StepResult\x12\x14\n" +
+	"\x05found\x18\x01 \x01(\bR\x05found\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x04R\aversion\"1\n" +
 	"\x05Range\x12\x14\n" +
 	"\x05first\x18\x01 \x01(\x04R\x05first\x12\x12\n" +
 	"\x04last\x18\x02 \x01(\x04R\x04last*m\n" +
@@ -567,28 +642,30 @@ func file_chaintable_storage_v1_snapshot_proto_rawDescGZIP() []byte {
 }
 
 var file_chaintable_storage_v1_snapshot_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_chaintable_storage_v1_snapshot_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_chaintable_storage_v1_snapshot_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_chaintable_storage_v1_snapshot_proto_goTypes = []any{
-	(Code)(0),       // 0: chaintable.storage.v1.Code
-	(*Chunk)(nil),   // 1: chaintable.storage.v1.Chunk
-	(*Header)(nil),  // 2: chaintable.storage.v1.Header
-	(*Item)(nil),    // 3: chaintable.storage.v1.Item
-	(*Session)(nil), // 4: chaintable.storage.v1.Session
-	(*Result)(nil),  // 5: chaintable.storage.v1.Result
-	(*Range)(nil),   // 6: chaintable.storage.v1.Range
+	(Code)(0),          // 0: chaintable.storage.v1.Code
+	(*Chunk)(nil),      // 1: chaintable.storage.v1.Chunk
+	(*Header)(nil),     // 2: chaintable.storage.v1.Header
+	(*Item)(nil),       // 3: chaintable.storage.v1.Item
+	(*Session)(nil),    // 4: chaintable.storage.v1.Session
+	(*Result)(nil),     // 5: chaintable.storage.v1.Result
+	(*StepResult)(nil), // 6: chaintable.storage.v1.StepResult
+	(*Range)(nil),      // 7: chaintable.storage.v1.Range
 }
 var file_chaintable_storage_v1_snapshot_proto_depIdxs = []int32{
 	2, // 0: chaintable.storage.v1.Chunk.header:type_name -> chaintable.storage.v1.Header
 	3, // 1: chaintable.storage.v1.Chunk.items:type_name -> chaintable.storage.v1.Item
 	4, // 2: chaintable.storage.v1.Chunk.sessions:type_name -> chaintable.storage.v1.Session
-	6, // 3: chaintable.storage.v1.Chunk.lost:type_name -> chaintable.storage.v1.Range
+	7, // 3: chaintable.storage.v1.Chunk.lost:type_name -> chaintable.storage.v1.Range
 	5, // 4: chaintable.storage.v1.Session.results:type_name -> chaintable.storage.v1.Result
 	0, // 5: chaintable.storage.v1.Result.code:type_name -> chaintable.storage.v1.Code
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	6, // 6: chaintable.storage.v1.Result.steps:type_name -> chaintable.storage.v1.StepResult
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_chaintable_storage_v1_snapshot_proto_init() }
@@ -602,7 +679,7 @@ func file_chaintable_storage_v1_snapshot_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_chaintable_storage_v1_snapshot_proto_rawDesc), len(file_chaintable_storage_v1_snapshot_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
