@@ -157,6 +157,39 @@ func TestLimits(t *testing.T) {
 		{"condition on two", Command{Op: OpDelete, Keys: [][]byte{k, k}, If: IfPresent}, false},
 		{"condition on an increment", Command{Op: OpIncrement, Keys: [][]byte{k}, If: IfPresent}, false},
 		{"unknown condition", Command{Op: OpPut, Pairs: pairs(1), If: IfVersion + 1}, false},
+		{"nothing in a transaction", Command{Op: OpTxn}, true},
+		{"transaction with a pair", Command{Op: OpTxn, Pairs: pairs(1)}, false},
+		{"transaction with a key", Command{Op: OpTxn, Keys: [][]byte{k}}, false},
+		{"transaction with a condition", Command{Op: OpTxn, If: IfAbsent}, false},
+		{"transaction with delta", Command{Op: OpTxn, Delta: 1}, false},
+		{"put with compares", Command{Op: OpPut, Pairs: pairs(1), Compares: []Compare{ifExists("k", true)}}, false},
+		{"put with then", Command{Op: OpPut, Pairs: pairs(1), Then: []Step{stepGet("k")}}, false},
+		{"clear with else", Command{Op: OpClear, Else: []Step{stepGet("k")}}, false},
+		{"longest key compared", Command{Op: OpTxn, Compares: []Compare{{Key: key(MaxKeyBytes), Target: TargetExistence}}}, true},
+		{"key too long compared", Command{Op: OpTxn, Compares: []Compare{{Key: key(MaxKeyBytes + 1), Target: TargetExistence}}}, false},
+		{"longest value compared", Command{Op: OpTxn, Compares: []Compare{ifValue("k", Equal, string(key(MaxValueBytes)))}}, true},
+		{"value too long compared", Command{Op: OpTxn, Compares: []Compare{ifValue("k", Equal, string(key(MaxValueBytes+1)))}}, false},
+		{"longest value put by a step", Command{Op: OpTxn, Then: []Step{{StepPut, k, key(MaxValueBytes)}}}, true},
+		{"value too long put by a step", Command{Op: OpTxn, Then: []Step{{StepPut, k, key(MaxValueBytes + 1)}}}, false},
+		{"key too long for else", Command{Op: OpTxn, Else: []Step{{StepGet, key(MaxKeyBytes + 1), nil}}}, false},
+		{"value of a get", Command{Op: OpTxn, Then: []Step{{StepGet, k, k}}}, false},
+		{"value of a delete", Command{Op: OpTxn, Then: []Step{{StepDelete, k, k}}}, false},
+		{"no step", Command{Op: OpTxn, Then: make([]Step, 1)}, false},
+		{"unknown step", Command{Op: OpTxn, Else: []Step{{Op: StepGet + 1, Key: k}}}, false},
+		{"no comparison", Command{Op: OpTxn, Compares: make([]Compare, 1)}, false},
+		{"no relation", Command{Op: OpTxn, Compares: []Compare{ifVersion("k", 0, 1)}}, false},
+		{"unknown relation", Command{Op: OpTxn, Compares: []Compare{ifVersion("k", Greater+1, 1)}}, false},
+		{"existence with a relation", Command{Op: OpTxn, Compares: []Compare{{Target: TargetExistence, Relation: Equal}}}, false},
+		{"version with a value", Command{Op: OpTxn, Compares: []Compare{{Target: TargetVersion, Relation: Equal, Value: k}}}, false},
+		{"value with a version", Command{Op: OpTxn, Compares: []Compare{{Target: TargetValue, Relation: Equal, Version: 1}}}, false},
+		{"value with existence", Command{Op: OpTxn, Compares: []Compare{{Target: TargetValue, Relation: Equal, Exists: true}}}, false},
+		{"most compares", Command{Op: OpTxn, Compares: slices.Repeat([]Compare{ifExists("", false)}, MaxArguments)}, true},
+		{"too many compares", Command{Op: OpTxn, Compares: slices.Repeat([]Compare{ifExists("", false)}, MaxArguments+1)}, false},
+		{"most values compared", Command{Op: OpTxn, Compares: slices.Repeat([]Compare{ifValue("", Equal, "")}, MaxArguments/2), Else: []Step{}}, true},
+		{"too many in all", Command{
+			Op: OpTxn, Compares: slices.Repeat([]Compare{ifValue("", Equal, "")}, MaxArguments/4),
+			Then: slices.Repeat([]Step{stepPut("", "")}, MaxArguments/8), Else: slices.Repeat([]Step{stepGet("")}, MaxArguments/4+1),
+		}, false},
 		{"version without condition", Command{Op: OpPut, Pairs: pairs(1), Version: 1}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -201,6 +234,8 @@ func TestTouches(t *testing.T) {
 		{Command{Op: OpDelete, Keys: [][]byte{b, a}}, [][]byte{b, a}, false},
 		{Command{Op: OpIncrement, Keys: [][]byte{a}}, [][]byte{a}, false},
 		{Command{Op: OpClear}, nil, true},
+		{Command{Op: OpTxn, Compares: []Compare{ifExists("c", true)}, Then: []Step{stepPut("a", ""), stepGet("c")}, Else: []Step{stepDelete("b")}}, [][]byte{a, b}, false},
+		{Command{Op: OpTxn, Then: []Step{stepGet("a")}}, nil, false},
 		{Command{}, nil, false},
 	} {
 		want := []uint64{42}
@@ -210,6 +245,25 @@ func TestTouches(t *testing.T) {
 		got, all := Touches(c.command.Append(nil), []uint64{42})
 		if !slices.Equal(got, want) || all != c.all {
 			t.Errorf("%+v touches %v, %v", c.command, got, all)
+		}
+	}
+}
+
+// TestGrowthOfTxn is that of the branch that grows more; one that only removes has none.
+func TestGrowthOfTxn(t *testing.T) {
+	a, b := entryBytes(1, 100), entryBytes(1, 0)
+	for _, c := range []struct {
+		command Command
+		grow    int64
+	}{
+		{Command{Op: OpTxn}, 0},
+		{Command{Op: OpTxn, Then: []Step{stepDelete("a")}, Else: []Step{stepDelete("a"), stepDelete("b")}}, 0},
+		{Command{Op: OpTxn, Then: []Step{stepPut("a", strings.Repeat("v", 100))}, Else: []Step{stepPut("b", "")}}, a},
+		{Command{Op: OpTxn, Then: []Step{stepPut("b", "")}, Else: []Step{stepPut("a", strings.Repeat("v", 100)), stepPut("b", "")}}, a + b},
+		{Command{Op: OpTxn, Then: []Step{stepGet("a"), stepDelete("a"), stepGet("a")}}, 2 * stepBytes},
+	} {
+		if got := Growth(c.command.Append(nil)); got != c.grow {
+			t.Errorf("%+v grows by %d, want %d", c.command, got, c.grow)
 		}
 	}
 }

@@ -6,7 +6,8 @@
 // waits for a write:
 //
 //   - A read of one key follows two pointers and walks a list that never changes.
-//   - A read of several keys is made again if a write came between (seqlock); after a while it takes a snapshot.
+//   - A read of several keys, and a transaction that only reads, is made again if a write came between (seqlock); after a
+//     while it takes a snapshot.
 //   - A snapshot is the table after one entry, for as long as it is open.
 //
 // # Lists

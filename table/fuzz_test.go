@@ -2,6 +2,7 @@ package table_test
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -34,6 +35,18 @@ var hostile = map[string]string{
 	"a tag of eleven bytes":          "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
 	"a bool where bytes are due":     "\x08\x01\x10\x01\x1a\x00",
 	"a fixed number that breaks off": "\x49\x01\x02",
+	"a comparison of nothing":        "\x08\x05\x3a\x00",
+	"a comparison without relation":  "\x08\x05\x3a\x02\x10\x01",
+	"a comparison that breaks off":   "\x08\x05\x3a\x02\x10\xff",
+	"an unknown target":              "\x08\x05\x3a\x04\x10\x04\x18\x01",
+	"existence with a relation":      "\x08\x05\x3a\x04\x10\x03\x18\x01",
+	"existence of 2":                 "\x08\x05\x3a\x04\x10\x03\x30\x02",
+	"a step that is none":            "\x08\x05\x42\x00",
+	"an unknown step":                "\x08\x05\x4a\x02\x08\x04",
+	"a get with a value":             "\x08\x05\x42\x05\x08\x03\x1a\x01v",
+	"a step with field 4":            "\x08\x05\x42\x04\x08\x03\x20\x01",
+	"else before then":               "\x08\x05\x4a\x02\x08\x03\x42\x02\x08\x03",
+	"a step of a delete":             "\x08\x02\x1a\x01k\x42\x02\x08\x03",
 }
 
 func TestHostileBytes(t *testing.T) {
@@ -60,6 +73,8 @@ func commands() []table.Command {
 		{Op: table.OpDelete, Keys: [][]byte{key}, If: table.IfPresent},
 		{Op: table.OpIncrement, Keys: [][]byte{key}, Delta: -1 << 63},
 		{Op: table.OpClear},
+		{Op: table.OpTxn},
+		transaction(),
 	}
 }
 
@@ -107,8 +122,13 @@ func FuzzDecodeCommand(f *testing.F) {
 			}
 			return
 		}
-		if r.Code == table.CodeInvalid || c.Validate() != nil || len(hashes) != len(c.Pairs)+len(c.Keys) {
+		if r.Code == table.CodeInvalid || c.Validate() != nil || len(hashes) != len(c.Pairs)+len(c.Keys)+writingSteps(&c) {
 			t.Fatalf("%+v: %+v, touches %d", c, r, len(hashes))
+		}
+		if !c.Writes() {
+			if again := x.ReadTxn(&c); !again.Equal(r) || x.Len() > 0 || r.Code != table.CodeOK && len(c.Then)+len(c.Else) < 1000 {
+				t.Fatalf("%+v is %+v by the log, %+v without it", c, r, again)
+			}
 		}
 		again, err := table.DecodeCommand(c.Append(nil))
 		if err != nil || !bytes.Equal(again.Append(nil), c.Append(nil)) {
@@ -123,6 +143,15 @@ func FuzzDecodeCommand(f *testing.F) {
 			t.Fatalf("generated code reads %v, not %+v", &theirs, c)
 		}
 	})
+}
+
+func writingSteps(c *table.Command) (n int) {
+	for _, s := range slices.Concat(c.Then, c.Else) {
+		if s.Op != table.StepGet {
+			n++
+		}
+	}
+	return n
 }
 
 // FuzzDecodeEntry: an entry that is taken survives encoding, and is the one that generated code reads.

@@ -57,6 +57,25 @@ func TestReaders(t *testing.T) {
 	}
 	read(many(2))
 	read(many(together))
+	txn := &Command{Op: OpTxn, Compares: []Compare{ifExists("none", true)}}
+	for _, k := range keys {
+		txn.Else = append(txn.Else, Step{Op: StepGet, Key: k})
+	}
+	read(func() error { // the same, by a transaction: the values are those of the entry that it names, or of one before
+		before := x.Seq()
+		r := x.ReadTxn(txn)
+		var values [][]byte
+		for _, s := range r.Steps {
+			if values = append(values, s.Value); s.Version != r.Steps[0].Version || s.Version > r.Seq {
+				return fmt.Errorf("a transaction at %d reads %q of %d and %d", r.Seq, s.Value, s.Version, r.Steps[0].Version)
+			}
+		}
+		if r.Seq < before || r.Seq > x.Seq() {
+			return fmt.Errorf("a transaction is at %d, and the table was at %d before", r.Seq, before)
+		}
+		_, err := same(values)
+		return err
+	})
 	read(func() error { // a key that is always there, in a list that is parted and joined
 		for _, k := range keys {
 			if _, _, ok := x.Get(k); !ok {

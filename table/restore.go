@@ -153,16 +153,16 @@ func (r *Restorer) addSession(b []byte) error {
 	case s.doneBelow == 0:
 		return fmt.Errorf("session %d: done below 0", s.id)
 	}
-	for i := range s.results {
-		x := &s.results[i]
+	for i, x := range s.results {
+		r, _ := s.result(x.number) // that of another, if they do not rise: then none is looked at
 		if x.number < s.doneBelow || i > 0 && x.number <= s.results[i-1].number ||
-			!x.code.executed() || x.seq <= chain.Seq(s.id) || x.seq > s.used || !possibleSteps(x.result()) {
+			!x.code.executed() || x.seq <= chain.Seq(s.id) || x.seq > s.used || !possibleSteps(r) {
 			return fmt.Errorf("session %d: result %d is not possible", s.id, x.number)
 		}
 	}
 	all.open(s.id, s.used)
 	restored := all.use(s.id, s.used)
-	restored.doneBelow, restored.results, restored.stepBytes = s.doneBelow, s.results, s.stepBytes
+	restored.doneBelow, restored.results, restored.found = s.doneBelow, s.results, s.found
 	r.table.bytes.Add(sessionBytes + restored.resultBytes())
 	return nil
 }

@@ -1,6 +1,7 @@
 package table_test
 
 import (
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -29,6 +30,7 @@ func TestRestoreRefuses(t *testing.T) {
 	result := func(number, seq uint64) *storagev1.Result {
 		return &storagev1.Result{Number: number, Code: storagev1.Code_CODE_OK, Seq: seq}
 	}
+	stepsOf := func(c *storagev1.Chunk) []*storagev1.Result { return c.Sessions[0].Results }
 	for name, spoil := range map[string]func(*storagev1.Chunk){
 		"nothing spoiled":            nil,
 		"no header":                  func(c *storagev1.Chunk) { c.Header = nil },
@@ -73,6 +75,22 @@ func TestRestoreRefuses(t *testing.T) {
 				c.Sessions[1].Results = append(c.Sessions[1].Results, result(3+i, 4))
 			}
 		},
+		"steps of a failure":           func(c *storagev1.Chunk) { stepsOf(c)[0].Code = storagev1.Code_CODE_CONDITION_FAILED },
+		"steps of what counted":        func(c *storagev1.Chunk) { stepsOf(c)[0].Count = 2 },
+		"a step that found the future": func(c *storagev1.Chunk) { stepsOf(c)[0].Steps[3].Version = 6 },
+		"a value that was not found":   func(c *storagev1.Chunk) { stepsOf(c)[0].Steps[3].Found = false },
+		"a value without version":      func(c *storagev1.Chunk) { stepsOf(c)[0].Steps[3].Version = 0 },
+		"a value larger than all":      func(c *storagev1.Chunk) { stepsOf(c)[0].Steps[3].Value = make([]byte, table.MaxResultBytes) },
+		"too many steps": func(c *storagev1.Chunk) {
+			stepsOf(c)[0].Steps = slices.Repeat([]*storagev1.StepResult{{}}, table.MaxResultBytes/40)
+		},
+		"too much in two results": func(c *storagev1.Chunk) {
+			c.Sessions[0].Results = append(stepsOf(c), result(2, 5))
+			for _, r := range stepsOf(c) {
+				r.Steps = slices.Repeat([]*storagev1.StepResult{{}}, table.MaxResultBytes/80)
+			}
+		},
+		"one in a step":        func(c *storagev1.Chunk) { stepsOf(c)[0].Steps[0].ProtoReflect().SetUnknown([]byte("\x78\x01")) },
 		"an empty range":       func(c *storagev1.Chunk) { c.Lost[0].Last = 5 },
 		"a range twice":        func(c *storagev1.Chunk) { c.Lost[1] = c.Lost[0] },
 		"ranges that touch":    func(c *storagev1.Chunk) { c.Lost[1].First = 7 },

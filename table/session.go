@@ -26,37 +26,29 @@ type session struct {
 	// results, of requests that were executed and are not below doneBelow, by number. The slice is appended to or cut at its
 	// front, but its elements never change: a snapshot shares them.
 	results      []stored
-	stepBytes    int32 // of their steps; at most MaxResultBytes
+	found        *found // by their transactions; nil for nothing
 	older, newer int32
 }
 
-// stored is a request's result. Most have no steps, and no room for any.
+// stored is a request's result, but for the steps of a transaction.
 type stored struct {
 	number uint64
 	code   Code
 	seq    chain.Seq
 	count  int64
-	steps  *[]StepResult // nil for none
 }
 
-func newStored(number uint64, r Result) stored {
-	s := stored{number: number, code: r.Code, seq: r.Seq, count: r.Count}
-	if len(r.Steps) > 0 {
-		steps := r.Steps // not &r.Steps, for which every r would be on the heap
-		s.steps = &steps
-	}
-	return s
+// found is what the steps of a session's transactions found. It never changes: a snapshot shares it. It is apart from the results because most
+// have no steps, and what has no pointers costs the garbage collector nothing.
+type found struct {
+	of    []stepsOf // by number; appended to or cut at its front
+	bytes int64     // of all, as stepsBytes counts them; at most MaxResultBytes
 }
 
-// all is the result's steps.
-func (s *stored) all() []StepResult {
-	if s.steps == nil {
-		return nil
-	}
-	return *s.steps
+type stepsOf struct {
+	number uint64
+	steps  []StepResult
 }
-
-func (s *stored) result() Result { return Result{s.code, s.seq, s.count, s.all()} }
 
 func newSessions(limit int) *sessions {
 	return &sessions{limit: limit, at: make(map[chain.SessionID]int32), slots: make([]session, 1)}
@@ -110,27 +102,51 @@ func (s *sessions) unlink(i int32) {
 func (s *sessions) all() []session { return append([]session(nil), s.slots[1:]...) }
 
 // resultBytes is what Table.Bytes counts of the session's results.
-func (s *session) resultBytes() int64 { return resultBytes*int64(len(s.results)) + int64(s.stepBytes) }
+func (s *session) resultBytes() int64 { return resultBytes*int64(len(s.results)) + s.found.size() }
+
+// size is bytes, of nothing zero.
+func (f *found) size() int64 {
+	if f == nil {
+		return 0
+	}
+	return f.bytes
+}
 
 // done forgets the results below, and returns how many bytes they had.
 func (s *session) done(below uint64) (freed int64) {
 	if below <= s.doneBelow {
 		return 0
 	}
-	s.doneBelow = below
 	before := s.resultBytes()
+	s.doneBelow = below
 	n := s.find(below)
-	for i := range s.results[:n] {
-		s.stepBytes -= int32(stepsBytes(s.results[i].all()))
-	}
 	rest := s.results[n:]
-	s.results = rest
-	after := s.resultBytes()
-	if freed = before - after; freed >= after {
-		// Do not keep a long array, and what its front points to, for the few results at its end. This copies no more than what has gone.
-		s.results = append([]stored(nil), rest...)
+	if n >= len(rest) {
+		// Do not keep a long array for the few results at its end. This copies no more than what has gone.
+		rest = append([]stored(nil), rest...)
 	}
-	return freed
+	s.results = rest
+	s.found = s.found.from(below)
+	return before - s.resultBytes()
+}
+
+// from is what is not below number.
+func (f *found) from(number uint64) *found {
+	if f == nil || f.of[0].number >= number {
+		return f
+	}
+	n, left := 0, f.bytes
+	for ; n < len(f.of) && f.of[n].number < number; n++ {
+		left -= stepsBytes(f.of[n].steps)
+	}
+	if n == len(f.of) {
+		return nil
+	}
+	rest := f.of[n:]
+	if f.bytes-left >= left {
+		rest = append([]stepsOf(nil), rest...) // what is in front of rest would be kept with it
+	}
+	return &found{rest, left}
 }
 
 // find is the index of the first result whose number is not lower.
@@ -145,15 +161,34 @@ func (s *session) find(number uint64) int {
 // result is the stored result of the request.
 func (s *session) result(number uint64) (Result, bool) {
 	if i := s.find(number); i < len(s.results) && s.results[i].number == number {
-		return s.results[i].result(), true
+		r := s.results[i]
+		return Result{r.code, r.seq, r.count, s.found.by(number)}, true
 	}
 	return Result{}, false
 }
 
+// by is what the steps of the request found.
+func (f *found) by(number uint64) []StepResult {
+	if f == nil {
+		return nil
+	}
+	i := sort.Search(len(f.of), func(i int) bool { return f.of[i].number >= number })
+	if i == len(f.of) || f.of[i].number != number {
+		return nil
+	}
+	return f.of[i].steps
+}
+
 // store keeps the result of a request above all that have one, and returns how many bytes that takes.
 func (s *session) store(number uint64, r Result) (grown int64) {
+	s.results = append(s.results, stored{number, r.Code, r.Seq, r.Count})
 	steps := stepsBytes(r.Steps)
-	s.results = append(s.results, newStored(number, r))
-	s.stepBytes += int32(steps)
+	if steps > 0 {
+		var of []stepsOf
+		if s.found != nil {
+			of = s.found.of
+		}
+		s.found = &found{append(of, stepsOf{number, r.Steps}), s.found.size() + steps}
+	}
 	return resultBytes + steps
 }

@@ -6,8 +6,9 @@ const (
 	nodeBytes    = 32  // a node, but for its data
 	headBytes    = 8   // its share of the heads of lists: there are about as many lists as keys
 	sessionBytes = 120 // a session and its place in the map
-	resultBytes  = 56  // a stored result, and the room that slices leave for the next
-	stepBytes    = 40  // what a step of a transaction found, but for the value
+	resultBytes  = 48  // a stored result, and the room that slices leave for the next
+	txnBytes     = 64  // what more that of a transaction takes
+	stepBytes    = 40  // what a step of it found, but for the value
 	spanBytes    = 16  // a range of lost numbers
 )
 

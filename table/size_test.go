@@ -64,6 +64,19 @@ func TestBytesAreHonest(t *testing.T) {
 				}
 			}
 		}, 0.25},
+		{"results of transactions", func(x *writer) {
+			x.put("k", string(make([]byte, 100)))
+			var clients []client
+			for range 300 {
+				clients = append(clients, x.open())
+			}
+			c := &Command{Op: OpTxn, Then: []Step{stepGet("k"), stepGet("none"), stepDelete("none"), stepGet("none")}}
+			for i := range uint64(100) {
+				for _, one := range clients {
+					one.send(i+1, 0, c)
+				}
+			}
+		}, 0.25},
 		{"lost numbers", func(x *writer) {
 			for range 50_000 {
 				x.do(Command{})

@@ -140,7 +140,7 @@ func (s *Snapshot) nextBytes() int {
 		}
 	case sectionSessions:
 		if s.at < len(s.sessions) {
-			return 64 + 64*len(s.sessions[s.at].results) + int(s.sessions[s.at].stepBytes)
+			return 64 + 64*len(s.sessions[s.at].results) + int(s.sessions[s.at].found.size())
 		}
 	case sectionLost:
 		if s.at < s.lost.len() {

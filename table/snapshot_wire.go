@@ -109,19 +109,19 @@ func appendSession(b []byte, s *session) []byte {
 	b = appendNumber(b, 2, uint64(s.used))
 	b = appendNumber(b, 3, s.doneBelow)
 	var one []byte
-	for i := range s.results {
-		one = appendStored(one[:0], &s.results[i])
+	for _, r := range s.results {
+		one = appendStored(one[:0], r, s.found.by(r.number))
 		b = appendBytes(b, 4, one)
 	}
 	return b
 }
 
-func appendStored(b []byte, r *stored) []byte {
+func appendStored(b []byte, r stored, steps []StepResult) []byte {
 	b = appendNumber(b, 1, r.number)
 	b = appendNumber(b, 2, uint64(r.code))
 	b = appendNumber(b, 3, uint64(r.seq))
 	b = appendNumber(b, 4, protowire.EncodeZigZag(r.count))
-	return appendStepResults(b, r.all())
+	return appendStepResults(b, steps)
 }
 
 func decodeSession(b []byte) (s session, err error) {
@@ -162,7 +162,7 @@ func decodeSession(b []byte) (s session, err error) {
 func (s *session) decodeStored(b []byte) error {
 	var number uint64
 	var r Result
-	room := MaxResultBytes - int64(s.stepBytes)
+	room := MaxResultBytes - s.found.size()
 	f := fields{b: b}
 	for {
 		more, err := f.next(5)
@@ -179,11 +179,14 @@ func (s *session) decodeStored(b []byte) error {
 			if err = f.want(protowire.BytesType); err == nil {
 				step, err = decodeStepResult(f.bs)
 			}
-			if room -= stepBytes + int64(len(step.Value)); room < 0 {
-				err = fmt.Errorf("more than %d bytes of results", MaxResultBytes)
-			}
 			if err != nil {
 				return err
+			}
+			if len(r.Steps) == 0 {
+				room -= txnBytes
+			}
+			if room -= stepBytes + int64(len(step.Value)); room < 0 {
+				return fmt.Errorf("more than %d bytes of results", MaxResultBytes)
 			}
 			r.Steps = append(r.Steps, step)
 			continue

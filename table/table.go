@@ -128,7 +128,7 @@ func (t *Table) request(e *chain.Entry) Result {
 	if len(s.results) >= chain.MaxSessionResults {
 		return Result{Code: CodeFull, Seq: e.Seq}
 	}
-	r := t.execute(e, MaxResultBytes-int64(s.stepBytes))
+	r := t.execute(e, MaxResultBytes-s.found.size())
 	if r.Code.executed() {
 		t.bytes.Add(s.store(id.Number, r))
 	}

@@ -2,10 +2,12 @@ package table
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -67,8 +69,8 @@ func (w *twin) apply(e *chain.Entry, c *Command) Result {
 
 func (w *twin) request(e *chain.Entry, c *Command) (_ Result, effect bool) {
 	if e.Request.Session == 0 {
-		r := w.execute(e.Seq, c)
-		return r, r.Code != CodeInvalid
+		r := w.bounded(e.Seq, c, nil)
+		return r, r.Code.executed()
 	}
 	i := slices.IndexFunc(w.sessions, func(s twinSession) bool { return s.id == e.Request.Session })
 	if i < 0 {
@@ -89,12 +91,76 @@ func (w *twin) request(e *chain.Entry, c *Command) (_ Result, effect bool) {
 			return Result{Code: CodeOvertaken, Seq: e.Seq, Count: 0}, false
 		}
 	}
-	r := w.execute(e.Seq, c)
-	if r.Code == CodeInvalid {
+	r := w.bounded(e.Seq, c, s.results)
+	if !r.Code.executed() {
 		return r, false
 	}
 	s.results[e.Request.Number] = r
 	return r, true
+}
+
+// bounded executes a command and takes that back if its result does not fit in beside those that are stored.
+func (w *twin) bounded(seq chain.Seq, c *Command, stored map[uint64]Result) Result {
+	before := maps.Clone(w.keys)
+	r := w.execute(seq, c)
+	total := foundBytes(r)
+	for _, other := range stored {
+		total += foundBytes(other)
+	}
+	if len(r.Steps) > 0 && total > MaxResultBytes {
+		w.keys = before
+		return Result{Code: CodeFull, Seq: seq}
+	}
+	return r
+}
+
+func foundBytes(r Result) (n int64) {
+	for i, s := range r.Steps {
+		if i == 0 {
+			n += txnBytes
+		}
+		n += stepBytes + int64(len(s.Value))
+	}
+	return n
+}
+
+func (w *twin) txn(seq chain.Seq, c *Command) Result {
+	r := Result{Code: CodeOK, Seq: seq, Count: 1}
+	branch := c.Then
+	for _, x := range c.Compares {
+		it, there := w.keys[string(x.Key)]
+		holds := false
+		switch x.Target {
+		case TargetExistence:
+			holds = there == x.Exists
+		case TargetVersion:
+			holds = related(cmp.Compare(it.Version, x.Version), x.Relation)
+		case TargetValue:
+			holds = there && related(strings.Compare(string(it.Value), string(x.Value)), x.Relation)
+		}
+		if !holds {
+			r.Count, branch = 0, c.Else
+		}
+	}
+	for _, s := range branch {
+		it, there := w.keys[string(s.Key)]
+		result := StepResult{Found: there}
+		switch s.Op {
+		case StepGet:
+			result.Value, result.Version = it.Value, it.Version
+		case StepPut:
+			result.Version = seq
+			w.keys[string(s.Key)] = Item{s.Value, seq}
+		case StepDelete:
+			delete(w.keys, string(s.Key))
+		}
+		r.Steps = append(r.Steps, result)
+	}
+	return r
+}
+
+func related(order int, r Relation) bool {
+	return map[Relation]bool{Equal: order == 0, NotEqual: order != 0, Less: order < 0, Greater: order > 0}[r]
 }
 
 func (w *twin) execute(seq chain.Seq, c *Command) Result {
@@ -127,6 +193,8 @@ func (w *twin) execute(seq chain.Seq, c *Command) Result {
 		n := len(w.keys)
 		clear(w.keys)
 		return Result{Code: CodeOK, Seq: seq, Count: int64(n)}
+	case OpTxn:
+		return w.txn(seq, c)
 	}
 	old, ok := w.keys[string(c.Keys[0])]
 	var n int64
@@ -182,9 +250,21 @@ func (w *twin) check(x *Table) error {
 	bytes += spanBytes * int64(x.lost.len())
 	for _, s := range w.sessions {
 		bytes += sessionBytes + resultBytes*int64(len(s.results))
+		for _, r := range s.results {
+			bytes += foundBytes(r)
+		}
 	}
 	if got := x.Bytes(); got != bytes {
 		return fmt.Errorf("%d bytes, want %d", got, bytes)
+	}
+	return nil
+}
+
+// checkRead compares what a transaction that only reads finds without the log.
+func (w *twin) checkRead(x *Table, c *Command) error {
+	want := w.bounded(w.seq, c, nil)
+	if got := x.ReadTxn(c); !got.Equal(want) {
+		return fmt.Errorf("%+v reads %+v, want %+v", c, got, want)
 	}
 	return nil
 }
@@ -250,7 +330,7 @@ func newDraw(keys int) draw {
 		key: rapid.IntRange(0, keys), number: rapid.IntRange(0, 12), session: rapid.IntRange(0, 20),
 		value: rapid.SampledFrom([]string{
 			"", "a", "0", "7", "-1", "01", "9223372036854775807", "-9223372036854775808", " 1",
-			"a value of more than sixteen bytes",
+			"a value of more than sixteen bytes", strings.Repeat("long", 100_000),
 		}),
 	}
 }
@@ -299,7 +379,9 @@ func (d draw) command(t *rapid.T) *Command {
 	case 2, 3, 4, 5:
 		c.Op, c.Keys = OpIncrement, [][]byte{d.keyOf(t)}
 		c.Delta = rapid.SampledFrom([]int64{1, -1, 0, 100, 1 << 62, -1 << 63}).Draw(t, "delta")
-	case 6, 7, 8, 9, 10, 11, 12, 13:
+	case 6, 7, 8, 9, 10:
+		return d.txn(t)
+	case 11, 12, 13:
 		c.Op = OpDelete
 		for range rapid.IntRange(1, 8).Draw(t, "keys") {
 			c.Keys = append(c.Keys, d.keyOf(t))
@@ -316,6 +398,39 @@ func (d draw) command(t *rapid.T) *Command {
 		c.If = Condition(rapid.IntRange(0, 3).Draw(t, "if"))
 		if c.If == IfVersion {
 			c.Version = chain.Seq(rapid.IntRange(0, 30).Draw(t, "version"))
+		}
+	}
+	return c
+}
+
+func (d draw) txn(t *rapid.T) *Command {
+	c := &Command{Op: OpTxn}
+	for range rapid.IntRange(0, 3).Draw(t, "compares") {
+		x := Compare{Key: d.keyOf(t), Target: CompareTarget(rapid.IntRange(1, 3).Draw(t, "target"))}
+		if x.Target != TargetExistence {
+			x.Relation = Relation(rapid.IntRange(1, 4).Draw(t, "relation"))
+		}
+		switch x.Target {
+		case TargetVersion:
+			x.Version = chain.Seq(rapid.IntRange(0, 30).Draw(t, "version"))
+		case TargetValue:
+			x.Value = []byte(d.value.Draw(t, "value"))
+		case TargetExistence:
+			x.Exists = rapid.Bool().Draw(t, "exists")
+		}
+		c.Compares = append(c.Compares, x)
+	}
+	reads := rapid.IntRange(0, 3).Draw(t, "only reads") == 0
+	for _, branch := range []*[]Step{&c.Then, &c.Else} {
+		for range rapid.IntRange(0, 5).Draw(t, "steps") {
+			s := Step{Op: StepGet, Key: d.keyOf(t)}
+			if !reads {
+				s.Op = StepOp(rapid.IntRange(1, 3).Draw(t, "step"))
+			}
+			if s.Op == StepPut {
+				s.Value = []byte(d.value.Draw(t, "value"))
+			}
+			*branch = append(*branch, s)
 		}
 	}
 	return c
@@ -370,10 +485,16 @@ func TestTwin(t *testing.T) {
 				}
 			default:
 				e, c := d.entry(t, w)
+				was := w.clone()
 				want := w.apply(e, c)
-				grow := Growth(e.Command) + resultBytes + spanBytes
+				grow := Growth(e.Command) + resultBytes + spanBytes + foundBytes(want)
 				for i, x := range tables {
 					before := x.Bytes()
+					if c != nil && e.Kind == chain.KindCommand && !c.Writes() {
+						if err := was.checkRead(x, c); err != nil {
+							t.Fatalf("table %d: %v", i, err)
+						}
+					}
 					if got := x.Apply(e); !got.Equal(want) {
 						t.Fatalf("table %d: %v gives %+v, want %+v", i, e, got, want)
 					}
@@ -425,16 +546,22 @@ func sameSessions(a, b *Table) error {
 	if fmt.Sprint(a.lost) != fmt.Sprint(b.lost) || a.position != b.position {
 		return fmt.Errorf("lost %v at %v, want %v at %v", b.lost, b.position, a.lost, a.position)
 	}
-	list := func(x *Table) (all []session) {
+	list := func(x *Table) (all []session, steps []found) {
 		for i := x.sessions.slots[0].newer; i != 0; i = x.sessions.slots[i].newer {
 			s := x.sessions.slots[i]
 			s.older, s.newer = 0, 0
+			if s.found != nil {
+				steps = append(steps, *s.found)
+				s.found = nil
+			}
 			all = append(all, s)
 		}
-		return all
+		return all, steps
 	}
-	if as, bs := fmt.Sprint(list(a)), fmt.Sprint(list(b)); as != bs {
-		return fmt.Errorf("sessions %v, want %v", bs, as)
+	as, aSteps := list(a)
+	bs, bSteps := list(b)
+	if as, bs := fmt.Sprint(as, aSteps), fmt.Sprint(bs, bSteps); as != bs {
+		return fmt.Errorf("sessions %.1000v, want %.1000v", bs, as)
 	}
 	return nil
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/chaintable/chaintable/chain"
 )
 
-// MaxResultBytes bounds what the steps of transactions have found and a session keeps: stepBytes for each, and the values. A
-// transaction that would go beyond is refused before it changes anything. One without a session may find as much.
+// MaxResultBytes bounds what a session keeps of what the steps of transactions found: the values, 40 bytes for each step and 64 for
+// each transaction. One that would go beyond is refused before it changes anything; without a session one may find as much.
 const MaxResultBytes = 1 << 20
 
 // Compare is one condition of an OpTxn.

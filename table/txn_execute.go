@@ -91,11 +91,11 @@ func (r *Result) play(branch []Step, find func(key []byte) *node, seq chain.Seq,
 		*r = Result{Code: CodeFull, Seq: r.Seq}
 		return false
 	}
-	if room -= int64(len(branch)) * stepBytes; room < 0 {
-		return full()
-	}
 	if len(branch) == 0 {
 		return true
+	}
+	if room -= txnBytes + stepBytes*int64(len(branch)); room < 0 {
+		return full()
 	}
 	r.Steps = make([]StepResult, len(branch))
 	var left map[string]entry // by the writes so far; nil for none, and where no later step could see them
@@ -157,6 +157,10 @@ func ownSteps(steps []StepResult) []StepResult {
 
 // stepsBytes is what MaxResultBytes bounds and Table.Bytes counts of a result's steps.
 func stepsBytes(steps []StepResult) (n int64) {
+	if len(steps) == 0 {
+		return 0
+	}
+	n = txnBytes
 	for i := range steps {
 		n += stepBytes + int64(len(steps[i].Value))
 	}

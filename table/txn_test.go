@@ -147,18 +147,18 @@ func TestTxnOnce(t *testing.T) {
 	want(t, "again", c.send(2, 1, swap), Result{CodeOK, 7, 0, []StepResult{{Version: 7}, {true, []byte("3"), 7}, {}}})
 	want(t, "nothing", c.send(3, 3, &Command{Op: OpTxn}), Result{Code: CodeOK, Seq: 8, Count: 1})
 	x.remove("a")
-	if got := bytes - 2*stepBytes - 1; x.Bytes() != got {
+	if got := bytes - txnBytes - 2*stepBytes - 1; x.Bytes() != got {
 		t.Errorf("%d bytes when the results have arrived, want %d", x.Bytes(), got)
 	}
 }
 
 // TestTxnResultTooLarge: what a session cannot keep is refused, and nothing of it happens.
 func TestTxnResultTooLarge(t *testing.T) {
-	const half = MaxResultBytes/2 - stepBytes
+	const half = MaxResultBytes/2 - stepBytes - txnBytes // of the room, if it is the only value
 	x := newWriter(Config{})
 	c := x.open()
 	x.put("half", strings.Repeat("h", half))
-	x.put("more", strings.Repeat("m", half+1))
+	x.put("more", strings.Repeat("m", half+txnBytes+1))
 	x.put("victim", "lives")
 	get := func(also ...Step) *Command { return &Command{Op: OpTxn, Then: also} }
 	refused := func(what string, r Result) {
@@ -173,7 +173,7 @@ func TestTxnResultTooLarge(t *testing.T) {
 	refused("without a session", alone.send(1, 0, get(victims...)))
 	refused("in a session", c.send(1, 0, get(victims...)))
 	refused("by its else", c.send(1, 0, &Command{Op: OpTxn, Compares: []Compare{ifExists("none", true)}, Else: victims}))
-	refused("by what it put itself", c.send(1, 0, get(stepPut("victim", strings.Repeat("v", half+1)), stepGet("victim"), stepGet("half"))))
+	refused("by what it put itself", c.send(1, 0, get(stepPut("victim", strings.Repeat("v", half+txnBytes+1)), stepGet("victim"), stepGet("half"))))
 	refused("of puts alone", c.send(1, 0, get(slices.Repeat([]Step{stepPut("victim", "")}, MaxResultBytes/stepBytes+1)...)))
 	refused("and without the log", x.ReadTxn(get(stepGet("half"), stepGet("more"))))
 	if x.Digest().Sum != before {
@@ -202,8 +202,8 @@ func TestTxnResultTooLarge(t *testing.T) {
 		t.Errorf("all has arrived: %v", r.Code)
 	}
 	c.send(8, 8, get())
-	if got := x.sessions.use(c.session, x.Seq()).stepBytes; got != 0 {
-		t.Errorf("%d bytes are left of the results", got)
+	if got := x.sessions.use(c.session, x.Seq()).found; got != nil {
+		t.Errorf("%+v is left of the results", got)
 	}
 }
 

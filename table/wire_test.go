@@ -3,6 +3,7 @@ package table_test
 import (
 	"bytes"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,8 +73,13 @@ func TestEntryIsProtobuf(t *testing.T) {
 }
 
 func drawCommand(t *rapid.T) table.Command {
-	c := table.Command{Op: table.Op(rapid.IntRange(1, 4).Draw(t, "op"))}
+	c := table.Command{Op: table.Op(rapid.IntRange(1, 5).Draw(t, "op"))}
 	switch c.Op {
+	case table.OpTxn:
+		for range rapid.IntRange(0, 3).Draw(t, "compares") {
+			c.Compares = append(c.Compares, drawCompare(t))
+		}
+		c.Then, c.Else = drawSteps(t), drawSteps(t)
 	case table.OpPut:
 		for range rapid.IntRange(1, 5).Draw(t, "pairs") {
 			c.Pairs = append(c.Pairs, table.Pair{Key: shortBytes.Draw(t, "key"), Value: shortBytes.Draw(t, "value")})
@@ -93,6 +99,46 @@ func drawCommand(t *rapid.T) table.Command {
 	return c
 }
 
+func drawCompare(t *rapid.T) table.Compare {
+	c := table.Compare{Key: shortBytes.Draw(t, "key"), Target: table.CompareTarget(rapid.IntRange(1, 3).Draw(t, "target"))}
+	switch c.Target {
+	case table.TargetVersion:
+		c.Version = chain.Seq(rapid.OneOf(rapid.Just(uint64(0)), rapid.Uint64()).Draw(t, "version"))
+	case table.TargetValue:
+		c.Value = shortBytes.Draw(t, "value")
+	case table.TargetExistence:
+		c.Exists = rapid.Bool().Draw(t, "exists")
+		return c
+	}
+	c.Relation = table.Relation(rapid.IntRange(1, 4).Draw(t, "relation"))
+	return c
+}
+
+func drawSteps(t *rapid.T) (branch []table.Step) {
+	for range rapid.IntRange(0, 3).Draw(t, "steps") {
+		s := table.Step{Op: table.StepOp(rapid.IntRange(1, 3).Draw(t, "step")), Key: shortBytes.Draw(t, "key")}
+		if s.Op == table.StepPut {
+			s.Value = shortBytes.Draw(t, "value")
+		}
+		branch = append(branch, s)
+	}
+	return branch
+}
+
+// sameTxn tells whether generated code reads the parts of a transaction as they are.
+func sameTxn(theirs *storagev1.Command, c *table.Command) bool {
+	sameSteps := func(theirs []*storagev1.Step, branch []table.Step) bool {
+		return slices.EqualFunc(theirs, branch, func(x *storagev1.Step, s table.Step) bool {
+			return uint8(x.Op) == uint8(s.Op) && bytes.Equal(x.Key, s.Key) && bytes.Equal(x.Value, s.Value)
+		})
+	}
+	return sameSteps(theirs.Then, c.Then) && sameSteps(theirs.Else, c.Else) &&
+		slices.EqualFunc(theirs.Compares, c.Compares, func(x *storagev1.Compare, c table.Compare) bool {
+			return bytes.Equal(x.Key, c.Key) && uint8(x.Target) == uint8(c.Target) && uint8(x.Relation) == uint8(c.Relation) &&
+				x.Version == uint64(c.Version) && bytes.Equal(x.Value, c.Value) && x.Exists == c.Exists
+		})
+}
+
 func TestCommandIsProtobuf(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawCommand(t)
@@ -108,7 +154,7 @@ func TestCommandIsProtobuf(t *testing.T) {
 		for i := range c.Keys {
 			same = same && bytes.Equal(theirs.Keys[i], c.Keys[i])
 		}
-		if !same || len(theirs.ProtoReflect().GetUnknown()) > 0 {
+		if !same || !sameTxn(&theirs, &c) || len(theirs.ProtoReflect().GetUnknown()) > 0 {
 			t.Fatalf("%+v is read as %v", c, &theirs)
 		}
 		back, err := proto.Marshal(&theirs)
@@ -164,6 +210,11 @@ func TestSnapshotIsProtobuf(t *testing.T) {
 		len(whole.Lost) != 2 || !whole.End || h.Sum != x.Digest().Sum {
 		t.Errorf("generated code reads %v", &whole)
 	}
+	steps := []*storagev1.StepResult{{Version: 5}, {Found: true, Version: 5}, {}, {Found: true, Value: bytes.Repeat([]byte("v"), 300), Version: 3}}
+	if s := whole.Sessions[0]; len(s.Results) != 1 || s.Results[0].Count != 1 ||
+		!slices.EqualFunc(s.Results[0].Steps, steps, func(a, b *storagev1.StepResult) bool { return proto.Equal(a, b) }) {
+		t.Errorf("generated code reads session %v", s)
+	}
 	if s := whole.Sessions[1]; s.Id != 1 || s.Used != 6 || s.DoneBelow != 2 || len(s.Results) != 1 ||
 		s.Results[0].Code != storagev1.Code_CODE_NOT_INTEGER || s.Results[0].Number != 2 || s.Results[0].Seq != 4 {
 		t.Errorf("generated code reads session %v", s)
@@ -186,9 +237,27 @@ func sample() *table.Table {
 	x.Apply(&chain.Entry{Seq: 2, Epoch: 1, Kind: chain.KindSession})
 	command(3, 1, 1, 0, put("a", strings.Repeat("v", 300)))
 	command(4, 1, 2, 2, table.Command{Op: table.OpIncrement, Keys: [][]byte{[]byte("a")}, Delta: 1})
-	command(5, 2, 1, 0, put("", ""))
+	command(5, 2, 1, 0, transaction())
 	command(6, 1, 1, 1, put("stale", ""))
 	command(7, 0, 0, 0, put("c", "3"))
 	x.Apply(&chain.Entry{Seq: 30, Epoch: 2, Kind: chain.KindTakeover, Skipped: 8})
 	return x
+}
+
+// transaction has something of everything. In the sample it does Then.
+func transaction() table.Command {
+	a := []byte("a")
+	return table.Command{
+		Op: table.OpTxn,
+		Compares: []table.Compare{
+			{Key: a, Target: table.TargetVersion, Relation: table.Less, Version: 8},
+			{Key: a, Target: table.TargetValue, Relation: table.NotEqual, Value: []byte("now")},
+			{Key: a, Target: table.TargetExistence, Exists: true},
+			{Target: table.TargetExistence},
+		},
+		Then: []table.Step{
+			{Op: table.StepPut}, {Op: table.StepGet}, {Op: table.StepDelete, Key: []byte("none")}, {Op: table.StepGet, Key: a},
+		},
+		Else: []table.Step{{Op: table.StepDelete, Key: a}, {Op: table.StepPut, Key: a, Value: []byte("now")}},
+	}
 }

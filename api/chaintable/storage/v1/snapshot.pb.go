@@ -394,7 +394,7 @@ type Result struct {
 	Code          Code                   `protobuf:"varint,2,opt,name=code,proto3,enum=chaintable.storage.v1.Code" json:"code,omitempty"`
 	Seq           uint64                 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"` // of the entry that took effect
 	Count         int64                  `protobuf:"zigzag64,4,opt,name=count,proto3" json:"count,omitempty"`
-	Steps         []*StepResult          `protobuf:"bytes,5,rep,name=steps,proto3" json:"steps,omitempty"` // of a transaction. All values of a session's results, and 40 bytes for each step, are at most 1 MiB
+	Steps         []*StepResult          `protobuf:"bytes,5,rep,name=steps,proto3" json:"steps,omitempty"` // of a transaction. A session's have at most 1 MiB: the values, 40 bytes for each step and 64 for each transaction
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
