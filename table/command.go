@@ -161,7 +161,8 @@ func Growth(command []byte) (grow int64) {
 type Code uint8
 
 // The codes. Up to CodeOverflow the command was executed, if only to find that it must not change anything: its
-// result is kept in the session, and Fate says Executed. With the others it was refused, for ever.
+// result is kept in the session, and Fate says Executed. With the others it was refused, for ever. (The session keeps that, too, where a
+// transaction's result was too large for it, which that of a repeat need not be.)
 const (
 	CodeOK              Code = 1
 	CodeConditionFailed Code = 2
@@ -171,7 +172,7 @@ const (
 	CodeForgotten Code = 5 // the session is unknown: the outcome of earlier tries of the request is, too
 	CodeStale     Code = 6 // the client has said that it has the request's result
 	CodeInvalid   Code = 7 // the command cannot be decoded, or is beyond a limit
-	CodeFull      Code = 8 // the session has chain.MaxSessionResults results that the client has not said it has, or MaxResultBytes with these
+	CodeFull      Code = 8 // the session has chain.MaxSessionResults results that the client has not said it has, or would have more than MaxResultBytes
 	CodeOvertaken Code = 9 // a later request of the session was executed before: this one never was, and must not be now
 )
 

@@ -156,7 +156,7 @@ func (r *Restorer) addSession(b []byte) error {
 	for i, x := range s.results {
 		r, _ := s.result(x.number) // that of another, if they do not rise: then none is looked at
 		if x.number < s.doneBelow || i > 0 && x.number <= s.results[i-1].number ||
-			!x.code.executed() || x.seq <= chain.Seq(s.id) || x.seq > s.used || !possibleSteps(r) {
+			!x.code.executed() && x.code != CodeFull || x.seq <= chain.Seq(s.id) || x.seq > s.used || !possibleSteps(r) {
 			return fmt.Errorf("session %d: result %d is not possible", s.id, x.number)
 		}
 	}

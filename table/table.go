@@ -129,7 +129,9 @@ func (t *Table) request(e *chain.Entry) Result {
 		return Result{Code: CodeFull, Seq: e.Seq}
 	}
 	r := t.execute(e, MaxResultBytes-s.found.size())
-	if r.Code.executed() {
+	if r.Code.executed() || r.Code == CodeFull {
+		// A transaction that was too large is refused for ever, too: a repeat that comes when values are smaller, or when results have
+		// arrived, must not take effect behind what its client was told.
 		t.bytes.Add(s.store(id.Number, r))
 	}
 	return r

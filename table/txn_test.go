@@ -172,36 +172,37 @@ func TestTxnResultTooLarge(t *testing.T) {
 	victims := []Step{stepDelete("victim"), stepPut("new", ""), stepGet("half"), stepGet("more")}
 	refused("without a session", alone.send(1, 0, get(victims...)))
 	refused("in a session", c.send(1, 0, get(victims...)))
-	refused("by its else", c.send(1, 0, &Command{Op: OpTxn, Compares: []Compare{ifExists("none", true)}, Else: victims}))
-	refused("by what it put itself", c.send(1, 0, get(stepPut("victim", strings.Repeat("v", half+txnBytes+1)), stepGet("victim"), stepGet("half"))))
-	refused("of puts alone", c.send(1, 0, get(slices.Repeat([]Step{stepPut("victim", "")}, MaxResultBytes/stepBytes+1)...)))
+	refused("a repeat, with less to find", c.send(1, 0, get(stepDelete("victim"))))
+	refused("by its else", c.send(2, 0, &Command{Op: OpTxn, Compares: []Compare{ifExists("none", true)}, Else: victims}))
+	refused("by what it put itself", c.send(3, 0, get(stepPut("victim", strings.Repeat("v", half+txnBytes+1)), stepGet("victim"), stepGet("half"))))
+	refused("of puts alone", c.send(4, 0, get(slices.Repeat([]Step{stepPut("victim", "")}, MaxResultBytes/stepBytes+1)...)))
 	refused("and without the log", x.ReadTxn(get(stepGet("half"), stepGet("more"))))
 	if x.Digest().Sum != before {
 		t.Fatal("a refused transaction changed something")
 	}
 
 	held := x.Bytes()
-	if r := c.send(1, 0, get(stepGet("half"))); r.Code != CodeOK || string(r.Steps[0].Value) != strings.Repeat("h", half) {
+	if r := c.send(5, 0, get(stepGet("half"))); r.Code != CodeOK || string(r.Steps[0].Value) != strings.Repeat("h", half) {
 		t.Fatalf("half of the room: %v", r.Code)
 	}
-	refused("more than the other half", c.send(2, 0, get(stepGet("more"))))
-	if r := c.send(3, 0, get(stepGet("half"))); r.Code != CodeOK {
+	refused("more than the other half", c.send(6, 0, get(stepGet("more"))))
+	if r := c.send(7, 0, get(stepGet("half"))); r.Code != CodeOK {
 		t.Fatalf("the other half: %v", r.Code)
 	}
-	refused("one step more", c.send(4, 0, get(stepDelete("victim"))))
-	want(t, "no step has room", c.send(5, 0, get()), Result{Code: CodeOK, Seq: x.next - 1, Count: 1})
-	want(t, "what has none is not in the way", c.send(6, 0, &Command{Op: OpDelete, Keys: [][]byte{[]byte("none")}}),
+	refused("one step more", c.send(8, 0, get(stepDelete("victim"))))
+	want(t, "no step has room", c.send(9, 0, get()), Result{Code: CodeOK, Seq: x.next - 1, Count: 1})
+	want(t, "what has none is not in the way", c.send(10, 0, &Command{Op: OpDelete, Keys: [][]byte{[]byte("none")}}),
 		Result{Code: CodeOK, Seq: x.next - 1})
-	if got := x.Bytes() - held; got != MaxResultBytes+4*resultBytes+2*spanBytes {
+	if got := x.Bytes() - held; got != MaxResultBytes+6*resultBytes+2*spanBytes {
 		t.Errorf("%d bytes for the results", got)
 	}
-	if r := c.send(7, 3, get(stepGet("more"))); r.Code != CodeFull {
+	if r := c.send(11, 6, get(stepGet("more"))); r.Code != CodeFull {
 		t.Errorf("half has arrived, more than half comes: %v", r.Code)
 	}
-	if r := c.send(7, 7, get(stepDelete("victim"), stepGet("more"))); r.Code != CodeOK {
+	if r := c.send(12, 12, get(stepDelete("victim"), stepGet("more"))); r.Code != CodeOK {
 		t.Errorf("all has arrived: %v", r.Code)
 	}
-	c.send(8, 8, get())
+	c.send(13, 13, get())
 	if got := x.sessions.use(c.session, x.Seq()).found; got != nil {
 		t.Errorf("%+v is left of the results", got)
 	}

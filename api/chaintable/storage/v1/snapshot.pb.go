@@ -25,7 +25,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Code is how a command ended that was executed.
+// Code is how a command ended that was executed, or that is not to be tried again.
 type Code int32
 
 const (
@@ -34,6 +34,7 @@ const (
 	Code_CODE_CONDITION_FAILED Code = 2
 	Code_CODE_NOT_INTEGER      Code = 3
 	Code_CODE_OVERFLOW         Code = 4
+	Code_CODE_FULL             Code = 8 // the result of a transaction was too large: nothing was done
 )
 
 // Enum value maps for Code.
@@ -44,6 +45,7 @@ var (
 		2: "CODE_CONDITION_FAILED",
 		3: "CODE_NOT_INTEGER",
 		4: "CODE_OVERFLOW",
+		8: "CODE_FULL",
 	}
 	Code_value = map[string]int32{
 		"CODE_UNSPECIFIED":      0,
@@ -51,6 +53,7 @@ var (
 		"CODE_CONDITION_FAILED": 2,
 		"CODE_NOT_INTEGER":      3,
 		"CODE_OVERFLOW":         4,
+		"CODE_FULL":             8,
 	}
 )
 
@@ -621,13 +624,14 @@ const file_chaintable_storage_v1_snapshot_proto_rawDesc = "" +
 	"\aversion\x18\x03 \x01(\x04R\aversion\"1\n" +
 	"\x05Range\x12\x14\n" +
 	"\x05first\x18\x01 \x01(\x04R\x05first\x12\x12\n" +
-	"\x04last\x18\x02 \x01(\x04R\x04last*m\n" +
+	"\x04last\x18\x02 \x01(\x04R\x04last*|\n" +
 	"\x04Code\x12\x14\n" +
 	"\x10CODE_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aCODE_OK\x10\x01\x12\x19\n" +
 	"\x15CODE_CONDITION_FAILED\x10\x02\x12\x14\n" +
 	"\x10CODE_NOT_INTEGER\x10\x03\x12\x11\n" +
-	"\rCODE_OVERFLOW\x10\x04BFZDgithub.com/chaintable/chaintable/api/chaintable/storage/v1;storagev1b\x06proto3"
+	"\rCODE_OVERFLOW\x10\x04\x12\r\n" +
+	"\tCODE_FULL\x10\bBFZDgithub.com/chaintable/chaintable/api/chaintable/storage/v1;storagev1b\x06proto3"
 
 var (
 	file_chaintable_storage_v1_snapshot_proto_rawDescOnce sync.Once
