@@ -103,6 +103,33 @@ func TestReadsAndWrites(t *testing.T) {
 	}
 }
 
+func TestTxn(t *testing.T) {
+	ctx := soon(t)
+	c := open(t, servertest.StartChain(t, 2, nil)...)
+	swap := client.Txn{
+		If:   []client.Compare{client.Exists("a"), client.Value("b", client.Equal, []byte("2"))},
+		Then: []client.Step{client.PutStep("a", []byte("2")), client.PutStep("b", []byte("1"))},
+		Else: []client.Step{client.PutStep("a", []byte("1")), client.PutStep("b", []byte("2")), client.GetStep("a"), client.DeleteStep("c")},
+	}
+	r, err := c.Txn(ctx, swap)
+	if err != nil || r.Succeeded || len(r.Steps) != 4 || string(r.Steps[2].Value) != "1" || r.Steps[2].Version != r.Seq || r.Steps[3].Found {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if r, err = c.Txn(ctx, swap); err != nil || !r.Succeeded || !r.Steps[0].Found {
+		t.Errorf("%+v, %v", r, err)
+	}
+	read, err := c.Txn(ctx, client.Txn{
+		If:   []client.Compare{client.Version("a", client.Equal, r.Seq), client.Absent("c")},
+		Then: []client.Step{client.GetStep("a"), client.GetStep("b"), client.GetStep("c")},
+	})
+	if err != nil || !read.Succeeded || string(read.Steps[0].Value) != "2" || string(read.Steps[1].Value) != "1" || read.Steps[2].Found || read.Seq < r.Seq {
+		t.Errorf("%+v, %v", read, err)
+	}
+	if _, err := c.Txn(ctx, client.Txn{If: []client.Compare{{}}}); err == nil || client.OutcomeOf(err) != client.DidNotHappen {
+		t.Errorf("a compare of nothing: %v", err)
+	}
+}
+
 // Increments by compare-and-set, while each server in turn is killed and another takes its place: the sum is exact.
 func TestExactSumThroughFailovers(t *testing.T) {
 	ctx := soon(t)

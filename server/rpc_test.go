@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	reflection "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	pb "github.com/chaintable/chaintable/api/chaintable/v1"
 )
@@ -152,6 +153,61 @@ func TestRPCOnceOnly(t *testing.T) {
 	for _, r := range []*pb.Request{{}, {Session: opened.Session}, {Session: opened.Session, Number: 1, DoneBelow: 2}} {
 		if _, err = first.Put(ctx, &pb.PutRequest{Request: r}); status.Code(err) != codes.InvalidArgument {
 			t.Errorf("request %v: %v", r, err)
+		}
+	}
+}
+
+// A Txn does one of its branches, tells what its steps found, and tells a repeat the same.
+func TestRPCTxn(t *testing.T) {
+	ctx := t.Context()
+	for i, m := range startServers(t, 3, 2, nil) {
+		table := pb.NewTableClient(grpcDial(t, m))
+		opened, err := table.OpenSession(ctx, &pb.OpenSessionRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, v := fmt.Appendf(nil, "k%d", i), []byte("v")
+		txn := &pb.TxnRequest{
+			Compares: []*pb.Compare{{Key: k, To: &pb.Compare_Exists{}}, {Key: k, To: &pb.Compare_Version{}}},
+			Then: []*pb.Step{
+				{Step: &pb.Step_Put{Put: &pb.PutStep{Key: k, Value: v}}},
+				{Step: &pb.Step_Get{Get: &pb.GetStep{Key: k}}},
+				{Step: &pb.Step_Delete{Delete: &pb.DeleteStep{Key: []byte("none")}}},
+			},
+			Else:    []*pb.Step{{Step: &pb.Step_Put{Put: &pb.PutStep{Key: k, Value: []byte("twice")}}}},
+			Request: &pb.Request{Session: opened.Session, Number: 1, DoneBelow: 1},
+		}
+		first, err := table.Txn(ctx, txn)
+		if err != nil || !first.GetSucceeded() || len(first.Results) != 3 || string(first.Results[1].Value) != "v" || first.Results[1].Version != first.Seq {
+			t.Fatalf("server %d: %v, %v", i, first, err)
+		}
+		again, err := table.Txn(ctx, txn)
+		if err != nil || !proto.Equal(again, first) {
+			t.Errorf("server %d: repeated: %v, %v; the first time %v", i, again, err, first)
+		}
+		txn.Request.Number, txn.Request.DoneBelow = 2, 2
+		if second, err := table.Txn(ctx, txn); err != nil || second.Succeeded == nil || second.GetSucceeded() || len(second.Results) != 1 {
+			t.Errorf("server %d: else: %v, %v", i, second, err)
+		}
+		read := &pb.TxnRequest{
+			Compares: []*pb.Compare{{Key: k, Relation: pb.Relation_RELATION_GREATER, To: &pb.Compare_Value{Value: v}}},
+			Then:     []*pb.Step{{Step: &pb.Step_Get{Get: &pb.GetStep{Key: k}}}},
+		}
+		before, err := table.Txn(ctx, read)
+		if err != nil || before.GetSucceeded() || len(before.Results) != 0 {
+			t.Errorf("server %d: read: %v, %v", i, before, err)
+		}
+		for _, bad := range []*pb.TxnRequest{
+			{Compares: []*pb.Compare{{Key: k}}},
+			{Then: []*pb.Step{{}}},
+			{Then: []*pb.Step{{Step: &pb.Step_Put{}}, {Step: &pb.Step_Get{Get: &pb.GetStep{Key: make([]byte, 64<<10+1)}}}}},
+			{Compares: []*pb.Compare{{Key: k, Relation: 9, To: &pb.Compare_Exists{}}}},
+			{Compares: []*pb.Compare{{Key: k, Relation: 1, To: &pb.Compare_Exists{}}}},
+		} {
+			_, err := table.Txn(ctx, bad)
+			if code, f := failure(t, err); code != codes.InvalidArgument || f.Outcome != pb.Outcome_OUTCOME_DID_NOT_HAPPEN {
+				t.Errorf("server %d: %v: %v", i, bad, err)
+			}
 		}
 	}
 }
