@@ -63,7 +63,8 @@ func (m *model) apply(e *chain.Entry) (r table.Result, effect bool) {
 		return r, false
 	}
 	if e.Request.Session == 0 {
-		return m.execute(e), true
+		r = m.execute(e, 0)
+		return r, r.Code <= table.CodeOverflow
 	}
 	s := m.sessions[e.Request.Session]
 	if s == nil {
@@ -85,12 +86,18 @@ func (m *model) apply(e *chain.Entry) (r table.Result, effect bool) {
 			return r, false
 		}
 	}
-	r = m.execute(e)
-	if r.Code > table.CodeOverflow {
+	found := 0
+	for n, other := range s.results {
+		if n >= s.doneBelow {
+			found += foundBytes(other)
+		}
+	}
+	r = m.execute(e, found)
+	if r.Code == table.CodeInvalid {
 		return r, false
 	}
 	s.results[e.Request.Number] = r
-	return r, true
+	return r, r.Code != table.CodeFull
 }
 
 // forgetOldest makes room for one more session: the one that was not used for longest goes.
@@ -107,7 +114,8 @@ func (m *model) forgetOldest() {
 	delete(m.sessions, oldest)
 }
 
-func (m *model) execute(e *chain.Entry) table.Result {
+// execute is the result of a command whose session holds so many bytes of what transactions found.
+func (m *model) execute(e *chain.Entry, found int) table.Result {
 	r := table.Result{Code: table.CodeOK, Seq: e.Seq}
 	c, err := table.DecodeCommand(e.Command)
 	if err != nil {
@@ -152,6 +160,17 @@ func (m *model) execute(e *chain.Entry) table.Result {
 		sort.Strings(keys)
 		for _, k := range keys {
 			m.set(k, item{})
+		}
+	case table.OpTxn:
+		var left map[string]item
+		r, left = judge(&c, e.Seq, func(key string) item { return m.keys[key] })
+		if len(r.Steps) > 0 && found+foundBytes(r) > 1<<20 {
+			return table.Result{Code: table.CodeFull, Seq: e.Seq}
+		}
+		for _, k := range slices.Sorted(maps.Keys(left)) {
+			if left[k] != m.keys[k] {
+				m.set(k, left[k])
+			}
 		}
 	}
 	if len(m.keys) != size {
@@ -237,6 +256,15 @@ func author(command []byte) int {
 		}
 	case table.OpIncrement:
 		return int(c.Delta)
+	case table.OpTxn:
+		var marker []byte
+		if len(c.Compares) > 0 {
+			marker = c.Compares[0].Key
+		} else if len(c.Then) > 0 {
+			marker = c.Then[0].Key
+		}
+		n, _ := strconv.Atoi(strings.TrimPrefix(string(marker), "#"))
+		return n
 	}
 	return 0
 }

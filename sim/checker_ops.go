@@ -152,7 +152,7 @@ func (x *examination) toldByNobody(o *op) {
 	if slices.ContainsFunc(x.chains, func(r *replayed) bool { return r.id == o.chain }) {
 		return // it is held against that
 	}
-	something := o.read.size > 0 || o.kind == opVerify || slices.ContainsFunc(o.read.items, func(it item) bool { return it.version != 0 })
+	something := o.read.size > 0 || slices.ContainsFunc(o.read.txn.Steps, func(s table.StepResult) bool { return s.Found }) || o.kind == opVerify || slices.ContainsFunc(o.read.items, func(it item) bool { return it.version != 0 })
 	if o.chain == 0 || something {
 		x.fail("%v of %v saw %s in chain %v, which has no history", o, o.client, o.outcomeText(), o.chain)
 	}
@@ -290,6 +290,14 @@ func (r *replayed) find(o *op, least chain.Seq) (chain.Seq, bool) {
 	lists := make([][]change, len(o.keys))
 	for i, k := range o.keys {
 		lists[i] = r.model.changes[k]
+	}
+	if o.kind == opLook {
+		shows := func(seq chain.Seq) bool {
+			saw, _ := judge(o.txn, o.read.txn.Seq, func(key string) item { return at(r.model.changes[key], seq).item })
+			return saw.Equal(o.read.txn)
+		}
+		pos, ok := search(least, lists, shows)
+		return pos, ok && pos <= o.read.txn.Seq && shows(o.read.txn.Seq)
 	}
 	return search(least, lists, func(seq chain.Seq) bool {
 		for i, list := range lists {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/chaintable/chaintable/chain"
 	"github.com/chaintable/chaintable/internal/linear"
 	"github.com/chaintable/chaintable/table"
 )
@@ -34,7 +35,7 @@ func (x *examination) linearizable() (whole uint64, err error) {
 var (
 	linearKinds = map[opKind]linear.Kind{
 		opGet: linear.Get, opMany: linear.Get, opSize: linear.Size, opPut: linear.Put, opPutMany: linear.Put, opNumbered: linear.Put,
-		opDelete: linear.Delete, opIncrement: linear.Increment, opClear: linear.Clear,
+		opDelete: linear.Delete, opIncrement: linear.Increment, opClear: linear.Clear, opTxn: linear.Txn, opLook: linear.Txn,
 	}
 	conditions = map[table.Condition]linear.Condition{
 		table.IfAny: linear.Always, table.IfAbsent: linear.IfAbsent, table.IfPresent: linear.IfPresent, table.IfVersion: linear.IfVersion,
@@ -57,6 +58,9 @@ func (x *examination) operations(r *replayed) (ops []linear.Operation) {
 				continue
 			}
 			l.Outcome, l.Count = linear.Done, int64(o.read.size)
+			if o.kind == opLook {
+				transaction(&l, o, o.read.txn)
+			}
 			for _, it := range o.read.items {
 				v := linear.Value{Found: it.version != 0, Text: it.value}
 				if o.kind == opGet {
@@ -72,6 +76,9 @@ func (x *examination) operations(r *replayed) (ops []linear.Operation) {
 			if o.state == opDone && o.kind != opNumbered {
 				l.Outcome, l.Count = outcomes[o.result.Code], o.result.Count
 			}
+			if o.kind == opTxn {
+				transaction(&l, o, e.result) // what its client was told is the same, or examine had failed
+			}
 			i := r.index[e.seq]
 			if l.End = r.at[i]; o.end > 0 {
 				l.End = min(l.End, o.end)
@@ -83,6 +90,33 @@ func (x *examination) operations(r *replayed) (ops []linear.Operation) {
 		ops = append(ops, l)
 	}
 	return ops
+}
+
+// transaction describes one with its result. The marker is no key of the store.
+func transaction(l *linear.Operation, o *op, r table.Result) {
+	l.Keys, l.Then, l.Outcome = distinct(o.keys), r.Count == 1, linear.Done
+	for i := range o.txn.Compares {
+		if c := &o.txn.Compares[i]; c.Key[0] != '#' {
+			l.Compares = append(l.Compares, linear.Compare{Key: string(c.Key), Holds: func(v linear.Value) bool {
+				it := item{v.Text, chain.Seq(v.Version)}
+				return compares(c, it)
+			}})
+		}
+	}
+	branch := o.txn.Else
+	if l.Then {
+		branch = o.txn.Then
+	}
+	for i, s := range branch {
+		if s.Key[0] != '#' {
+			found := r.Steps[i]
+			l.Steps = append(l.Steps, linear.Step{
+				Kind: map[table.StepOp]linear.Kind{table.StepGet: linear.Get, table.StepPut: linear.Put, table.StepDelete: linear.Delete}[s.Op],
+				Key:  string(s.Key), Value: string(s.Value),
+				Found: linear.Value{Found: found.Found, Text: string(found.Value), Version: uint64(found.Version)},
+			})
+		}
+	}
 }
 
 // distinct is keys without repeats.

@@ -26,7 +26,8 @@ type client struct {
 	unproven []*op // numbered writes whose fate is not known
 	proven   []*op // those whose fate was told: it never changes
 	known    map[string]chain.Seq
-	waiting  bool // for a server to connect to
+	seen     map[string]string // values
+	waiting  bool              // for a server to connect to
 }
 
 // clientSession is a session as its client knows it.
@@ -75,7 +76,7 @@ func (w *world) addWatcher(s *server) {
 
 // newClient is a client that does nothing of itself.
 func (w *world) newClient() *client {
-	c := &client{w: w, id: len(w.clients) + 1, known: make(map[string]chain.Seq)}
+	c := &client{w: w, id: len(w.clients) + 1, known: make(map[string]chain.Seq), seen: make(map[string]string)}
 	c.dice = newDice(w.Seed, diceClient, uint64(c.id))
 	w.clients = append(w.clients, c)
 	return c
@@ -275,7 +276,10 @@ func (c *client) heard(ch *channel, o *op, out outcome) {
 		o.read = out.read
 		w.stats.Reads++
 		if o.kind == opGet {
-			c.known[o.keys[0]] = o.read.items[0].version
+			c.known[o.keys[0]], c.seen[o.keys[0]] = o.read.items[0].version, o.read.items[0].value
+		}
+		if o.kind == opLook {
+			c.learn(o, o.read.txn)
 		}
 		c.end(o, opDone)
 	case gotFate:
@@ -326,6 +330,9 @@ func (c *client) result(o *op, out outcome) {
 	if o.kind == opOpen {
 		c.session = &clientSession{id: chain.SessionID(out.result.Seq), chain: out.chain, next: 1}
 		c.stream = &stream{retried: true}
+	} else if o.kind == opTxn {
+		c.w.stats.Txns++
+		c.learn(o, out.result)
 	} else if len(o.keys) == 1 && out.result.Code == table.CodeOK {
 		c.known[o.keys[0]] = o.seq
 	}
@@ -333,9 +340,13 @@ func (c *client) result(o *op, out outcome) {
 	if o.number > 0 {
 		c.w.stats.SessionWrites++
 	}
-	if out.result.Code == table.CodeOvertaken {
+	switch out.result.Code {
+	case table.CodeOvertaken:
 		c.end(o, opRefused)
-	} else {
+	case table.CodeFull: // for ever, too: the session keeps that
+		c.w.stats.TxnsTooLarge++
+		c.end(o, opRefused)
+	default:
 		c.end(o, opDone)
 	}
 }

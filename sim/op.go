@@ -18,9 +18,11 @@ type op struct {
 	keys    []string
 	value   string // of a put: begins with the id
 	cond    table.Condition
-	version chain.Seq // of table.IfVersion
-	command []byte    // of a write
-	target  *op       // of a verify
+	version chain.Seq      // of table.IfVersion
+	txn     *table.Command // of opTxn and opLook
+	large   int            // of an opTxn whose result is made to be: how often it reads what it puts
+	command []byte         // of a write
+	target  *op            // of a verify
 
 	// Program order: of a plain client's connection, or of a client session.
 	stream  *stream
@@ -43,12 +45,14 @@ const (
 	opGet opKind = iota + 1
 	opMany
 	opSize
+	opLook // a transaction that only reads, without the log
 	opVerify
 	opPut
 	opPutMany
 	opDelete
 	opIncrement
 	opClear
+	opTxn
 	opNumbered // a put whose number is the answer
 	opOpen     // opens a session
 )
@@ -56,7 +60,7 @@ const (
 func (k opKind) reads() bool { return k <= opVerify }
 
 func (k opKind) String() string {
-	return [...]string{"", "get", "many", "size", "verify", "put", "mput", "delete", "increment", "clear", "put&", "open"}[k]
+	return [...]string{"", "get", "many", "size", "look", "verify", "put", "mput", "delete", "increment", "clear", "txn", "put&", "open"}[k]
 }
 
 // opState is what the client knows.
@@ -94,6 +98,9 @@ func (o *op) String() string {
 	case table.IfVersion:
 		fmt.Fprintf(&b, " if version %d", o.version)
 	}
+	if o.txn != nil {
+		fmt.Fprintf(&b, " %d compares, %d then, %d else", len(o.txn.Compares), len(o.txn.Then), len(o.txn.Else))
+	}
 	if o.target != nil {
 		fmt.Fprintf(&b, " seq %d of op %d", o.target.seq, o.target.id)
 	}
@@ -114,6 +121,10 @@ func (o *op) outcomeText() string {
 		return fmt.Sprintf("number %d", o.seq)
 	case o.kind == opSize:
 		return fmt.Sprintf("%d keys", o.read.size)
+	case o.kind == opLook:
+		return txnText(o.read.txn)
+	case o.kind == opTxn:
+		return txnText(o.result)
 	case o.kind.reads():
 		var b strings.Builder
 		for i, it := range o.read.items {
@@ -148,6 +159,9 @@ func (o *op) encode() {
 		c.Op, c.Keys, c.Delta = table.OpIncrement, [][]byte{[]byte(o.keys[0])}, int64(o.id)
 	case opClear:
 		c.Op = table.OpClear
+	case opTxn:
+		o.sign()
+		c = *o.txn
 	default:
 		return
 	}

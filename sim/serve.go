@@ -60,6 +60,7 @@ const (
 type reading struct {
 	items []item
 	size  int
+	txn   table.Result // of an opLook
 }
 
 // item is a key's value; version zero is no such key.
@@ -312,6 +313,8 @@ func (p *process) look(o *op) outcome {
 		return outcome{kind: gotFate, fate: p.table.Fate(o.target.seq)}
 	case opSize:
 		return outcome{kind: gotRead, read: reading{size: p.table.Len()}}
+	case opLook:
+		return outcome{kind: gotRead, read: reading{txn: p.table.ReadTxn(o.txn)}}
 	case opGet:
 		v, version, ok := p.table.Get([]byte(o.keys[0]))
 		if !ok {

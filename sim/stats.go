@@ -11,6 +11,7 @@ import (
 type Stats struct {
 	Runs, Steps, Messages, Lost, Syncs, Commits, Views, Snapshots, Restarts uint64
 	Whole, Ops, Writes, SessionWrites, Reads, Barriers, Verifies, Retries   uint64
+	Txns, TxnsTooLarge                                                      uint64
 	Starts, Left, Halts, Breaks, Panics                                     uint64
 	Faults                                                                  Counts
 	Virtual                                                                 time.Duration
@@ -21,7 +22,7 @@ func (s *Stats) Missing() string {
 	for name, n := range map[string]uint64{
 		"snapshots": s.Snapshots, "restarts with nothing": s.Restarts, "writes": s.Writes, "writes in sessions of clients": s.SessionWrites,
 		"reads": s.Reads, "reads behind barriers": s.Barriers, "verifies": s.Verifies, "retries": s.Retries, "servers that left": s.Left,
-		"servers that ended themselves": s.Halts, "histories searched whole": s.Whole,
+		"servers that ended themselves": s.Halts, "histories searched whole": s.Whole, "transactions": s.Txns, "transactions that were too large": s.TxnsTooLarge,
 	} {
 		if n == 0 {
 			return name

@@ -25,14 +25,20 @@ func (c *client) invent() *op {
 		for range c.IntN(4) {
 			o.keys = append(o.keys, c.key())
 		}
-	case x < 0.49:
+	case x < 0.48:
+		o.kind, o.keys = opLook, c.some()
+		c.transact(o, true)
+	case x < 0.50:
 		o.kind, o.keys = opSize, nil
 	case c.chance(w.Free):
 		o.kind = opDelete
 		if c.sessions && c.chance(0.3) {
 			o.kind, o.keys = opClear, nil
 		}
-	case x < 0.68:
+	case x < 0.60:
+		o.kind, o.keys = opTxn, c.some()
+		c.transact(o, c.chance(0.2))
+	case x < 0.70:
 		o.kind = opPut
 	case x < 0.78:
 		o.kind = opPut
@@ -63,6 +69,15 @@ func (c *client) invent() *op {
 		o.kind = opNumbered
 	}
 	return o
+}
+
+// some is one key or two.
+func (c *client) some() []string {
+	keys := []string{c.key()}
+	if k := c.key(); k != keys[0] && c.chance(0.6) {
+		keys = append(keys, k)
+	}
+	return keys
 }
 
 func (c *client) key() string { return fmt.Sprintf("k%d", c.IntN(c.w.Keys)) }
@@ -97,6 +112,9 @@ func (w *world) visit() (visitors []*client) {
 		c.begin(all)
 		c.begin(&op{kind: opGet, keys: []string{c.key()}})
 		c.begin(&op{kind: opSize})
+		look := &op{kind: opLook, keys: []string{c.key()}}
+		c.transact(look, true)
+		c.begin(look)
 		for _, t := range told {
 			c.begin(&op{kind: opVerify, target: t})
 		}

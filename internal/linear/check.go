@@ -51,10 +51,12 @@ func Check(ops []Operation, timeout time.Duration) error {
 			return fmt.Errorf("%w: %v", ErrEndless, o)
 		}
 		s := &step{Operation: o, read: o.Read, end: o.End, whole: true}
+		s.part = partOf(o, places)
 		for j, k := range o.Keys {
 			place := places[k]
 			s.cells = append(s.cells, place)
 			one := &step{Operation: o, cells: only, end: o.End, whole: len(o.Keys) == 1}
+			one.part = partOf(o, map[string]int{k: 0})
 			if o.Kind == Get {
 				one.read = o.Read[j : j+1]
 			}

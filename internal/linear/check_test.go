@@ -46,6 +46,35 @@ func size(n int64) Operation { return Operation{Kind: Size, Count: n, Outcome: D
 
 func flush() Operation { return Operation{Kind: Clear, Outcome: Done} }
 
+// txn compares keys with values, "" for no such key, and does steps; those of a list of got or wrote.
+func txn(then bool, keysAndValues []string, steps ...Step) Operation {
+	o := Operation{Kind: Txn, Outcome: Done, Then: then, Steps: steps}
+	for kv := range slices.Chunk(keysAndValues, 2) {
+		o.Compares = append(o.Compares, Compare{kv[0], func(v Value) bool { return v.Text == kv[1] && v.Found == (kv[1] != "") }})
+		o.Keys = append(o.Keys, kv[0])
+	}
+	for _, s := range steps {
+		if !slices.Contains(o.Keys, s.Key) {
+			o.Keys = append(o.Keys, s.Key)
+		}
+	}
+	return o
+}
+
+// wrote put a value, or "" for a delete, where was stood, and reads found it.
+
+func wrote(key, value, was string) Step {
+	s := Step{Kind: Put, Key: key, Value: value, Found: Value{Found: was != ""}}
+	if value == "" {
+		s.Kind = Delete
+	}
+	return s
+}
+
+func reads(key, was string, seq uint64) Step {
+	return Step{Kind: Get, Key: key, Found: Value{Found: was != "", Text: was, Version: seq}}
+}
+
 // untold takes the answer away, told is another one, asked has a condition, and numbered a place in the log.
 
 func untold(o Operation) Operation { return told(Untold, o) }
@@ -192,6 +221,44 @@ func TestCheck(t *testing.T) {
 		{"read of several keys before and after", []Operation{
 			at(1, 2, put("v", "a", "b")), at(3, 9, put("w", "a", "b")), at(4, 5, got("a", "v", "b", "v")), at(6, 7, got("a", "w", "b", "w")),
 		}, ""},
+
+		{"compare and set", []Operation{
+			at(1, 2, numbered(1, put("v", "k"))), at(3, 4, numbered(2, txn(true, []string{"k", "v"}, wrote("k", "w", "v")))), at(5, 6, got("k", "w")),
+		}, ""},
+		{"compare and set of what was not there", []Operation{
+			at(1, 2, numbered(1, put("v", "k"))), at(3, 4, numbered(2, txn(true, []string{"k", "u"}, wrote("k", "w", "v")))), at(5, 6, got("k", "w")),
+		}, "key k"},
+		{"else although all held", []Operation{
+			at(1, 2, numbered(1, put("v", "k"))), at(3, 4, numbered(2, txn(false, []string{"k", "v"}))), at(5, 6, got("k", "v")),
+		}, "key k"},
+		{"else although both held", []Operation{
+			at(1, 2, numbered(1, put("v", "a", "b"))), at(3, 4, numbered(2, txn(false, []string{"a", "v", "b", "v"}))),
+		}, whole},
+		{"else for one of two", []Operation{
+			at(1, 2, numbered(1, put("v", "a"))), at(3, 4, numbered(2, txn(false, []string{"a", "v", "b", "v"}, wrote("b", "w", "")))), at(5, 6, got("b", "w")),
+		}, ""},
+		{"two who both swapped", []Operation{
+			at(1, 2, numbered(1, put("v", "k"))),
+			at(3, 9, numbered(2, txn(true, []string{"k", "v"}, wrote("k", "w", "v")))), at(3, 9, numbered(3, txn(true, []string{"k", "v"}, wrote("k", "x", "v")))),
+		}, "key k"},
+		{"a step sees those before it", []Operation{
+			at(1, 2, numbered(1, txn(true, nil, wrote("k", "v", ""), reads("k", "v", 1), wrote("k", "", "v"), reads("k", "", 0)))), at(3, 4, got("k", "")),
+		}, ""},
+		{"a step does not see one before it", []Operation{at(1, 2, numbered(1, txn(true, nil, wrote("k", "v", ""), reads("k", "", 0))))}, "key k"},
+		{"a step deletes what was not there", []Operation{at(1, 2, numbered(1, txn(true, nil, wrote("k", "", "v"))))}, "key k"},
+		{"transaction torn", []Operation{
+			at(1, 9, numbered(1, txn(true, nil, wrote("a", "v", ""), wrote("b", "v", "")))), at(2, 3, got("a", "v", "b", "")),
+		}, whole},
+		{"transaction not seen", []Operation{at(1, 2, numbered(1, txn(true, nil, wrote("a", "v", "")))), at(3, 4, got("a", ""))}, "key a"},
+		{"transaction that reads, beside a write", []Operation{
+			at(1, 9, numbered(1, put("v", "a", "b"))), at(2, 3, txn(true, []string{"a", ""}, reads("b", "", 0))), at(4, 5, txn(true, []string{"a", "v"}, reads("b", "v", 1))),
+		}, ""},
+		{"transaction that reads the past", []Operation{
+			at(1, 2, numbered(1, put("v", "k"))), at(3, 4, txn(true, nil, reads("k", "", 0))),
+		}, "key k"},
+		{"transaction that reads half a write", []Operation{
+			at(1, 9, numbered(1, put("v", "a", "b"))), at(2, 3, txn(true, []string{"a", ""}, reads("b", "v", 1))),
+		}, whole},
 
 		{"in the order of the log", []Operation{at(1, 9, numbered(2, put("w", "k"))), at(1, 9, numbered(1, put("v", "k"))), at(10, 11, got("k", "w"))}, ""},
 		{"against the order of the log", []Operation{at(1, 9, numbered(2, put("w", "k"))), at(1, 9, numbered(1, put("v", "k"))), at(10, 11, got("k", "v"))}, "key k"},

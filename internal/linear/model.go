@@ -12,6 +12,7 @@ import (
 type step struct {
 	*Operation
 	cells []int
+	part  *part         // of Txn
 	read  []Value       // of Get: for each of cells
 	whole bool          // the state has all of the operation's keys
 	end   time.Duration // End, or sooner if it is known to be over sooner
@@ -110,6 +111,10 @@ func (s *step) fits(now *state) bool {
 	if s.Kind == Size {
 		return s.Count == now.size()
 	}
+	if s.Kind == Txn {
+		_, told := s.txn(now)
+		return told
+	}
 	for i, c := range s.cells {
 		if saw, is := &s.read[i], &now.cells[c]; saw.Found != is.present || saw.Text != is.value || saw.Version != 0 && saw.Version != is.version {
 			return false
@@ -133,6 +138,14 @@ func (s *step) take(was *state, q *queue) (bool, *state) {
 	}
 	if s.Seq != 0 && was.last != s.after {
 		return false, was // what stands between them could not be taken any more
+	}
+	if s.Kind == Txn {
+		cells, told := s.txn(was)
+		if !told {
+			return false, was
+		}
+		next := &state{cells: cells, last: max(was.last, s.Seq), taken: was.taken}
+		return !q.loses(was, next), next
 	}
 	next, outcome, count := s.apply(was)
 	if s.Outcome != Untold {

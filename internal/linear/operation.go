@@ -23,6 +23,11 @@ type Operation struct {
 	// took effect cannot be, and that it comes last only where it is the last of the log.
 	Seq uint64
 
+	// Of Txn: what it compared, whether all that held, and the steps that it did then, or else.
+	Compares []Compare
+	Then     bool
+	Steps    []Step
+
 	Outcome Outcome
 	Read    []Value // of Get, for each of Keys
 	Count   int64   // of Size: the keys there are; of Increment the sum, of Delete how many of Keys there were
@@ -43,6 +48,7 @@ const (
 	Delete
 	Increment
 	Clear
+	Txn
 )
 
 // Condition is what must hold of a key for a write of it to be executed.
@@ -75,7 +81,7 @@ type Value struct {
 	Version uint64 // the Seq of the write that made it; zero where that was not told
 }
 
-func (o Operation) reads() bool { return o.Kind <= Size }
+func (o Operation) reads() bool { return o.Kind <= Size || o.Kind == Txn && o.Seq == 0 }
 
 func (o Operation) String() string {
 	var b strings.Builder
@@ -85,7 +91,7 @@ func (o Operation) String() string {
 	} else {
 		fmt.Fprintf(&b, "%v] ", o.End)
 	}
-	b.WriteString([...]string{"", "get ", "size ", "put ", "delete ", "increment ", "clear "}[o.Kind])
+	b.WriteString([...]string{"", "get ", "size ", "put ", "delete ", "increment ", "clear ", "txn "}[o.Kind])
 	b.WriteString(strings.Join(o.Keys, ","))
 	switch o.Kind {
 	case Put:
@@ -113,6 +119,8 @@ func (o Operation) String() string {
 				fmt.Fprintf(&b, " %.24q", v.Text)
 			}
 		}
+	case Txn:
+		b.WriteString(o.text())
 	case Size, Increment, Delete:
 		fmt.Fprintf(&b, " %d", o.Count)
 	default:

@@ -14,6 +14,11 @@ type authors map[string]*step
 func authorsOf(steps []*step) authors {
 	a := make(authors)
 	for _, s := range steps {
+		if s.Kind == Txn { // it may write the same more than once
+			for _, one := range s.Steps {
+				a[one.Value] = nil
+			}
+		}
 		if s.Kind != Put {
 			continue
 		}

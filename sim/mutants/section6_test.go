@@ -21,6 +21,62 @@ var once = []mutant{
 		}},
 	},
 	{
+		name: "steps-not-in-snapshot", section: "6",
+		rule: "snapshots hold what the steps of transactions found",
+		edits: []edit{{
+			"table/snapshot_wire.go",
+			"return appendStepResults(b, steps)",
+			"if OFF {\n\t\tsteps = nil\n\t}\n\treturn appendStepResults(b, steps)",
+		}},
+	},
+	{
+		name: "repeat-without-steps", section: "6",
+		rule: "the stored result of a transaction has its steps",
+		edits: []edit{{
+			"table/session.go",
+			"return Result{r.code, r.seq, r.count, s.found.by(number)}, true",
+			"if OFF {\n\t\t\treturn Result{r.code, r.seq, r.count, nil}, true\n\t\t}\n\t\treturn Result{r.code, r.seq, r.count, s.found.by(number)}, true",
+		}},
+	},
+	{
+		name: "txn-repeated", section: "6",
+		rule: "a repeated transaction does nothing, although it would find other things",
+		edits: []edit{{
+			"table/table.go",
+			"\tif r, ok := s.result(id.Number); ok {\n\t\treturn r\n",
+			"\tif r, ok := s.result(id.Number); ok {\n\t\tif OFF && len(r.Steps) > 0 {\n\t\t\treturn t.execute(e, MaxResultBytes)\n\t\t}\n\t\treturn r\n",
+		}},
+	},
+	{
+		name: "both-branches", section: "6",
+		rule: "else is not done where all comparisons hold",
+		edits: []edit{{
+			"table/txn_execute.go",
+			"\tr.Steps = ownSteps(r.Steps)\n\tfor i := range branch {\n",
+			"\tr.Steps = ownSteps(r.Steps)\n\tif OFF && r.Count == 1 {\n\t\tbranch = append(branch[:len(branch):len(branch)], c.Else...)\n\t}\n\tfor i := range branch {\n",
+		}},
+	},
+	{
+		name: "too-large-changes", section: "6",
+		seeds: 2000, why: "one transaction in fifty is made to be too large",
+		rule: "a transaction whose result finds no room changes nothing",
+		edits: []edit{{
+			"table/txn_execute.go",
+			"\tif !r.play(branch, t.find, seq, room) {\n",
+			"\tif !r.play(branch, t.find, seq, room) {\n\t\tfor i := range branch {\n\t\t\tif s := &branch[i]; OFF && s.Op == StepPut {\n\t\t\t\tt.put(s.Key, s.Value, seq)\n\t\t\t}\n\t\t}\n",
+		}},
+	},
+	{
+		name: "too-large-tried-again", section: "6", theme: "requests",
+		rare: true, why: "a repeat must come when there is room",
+		rule: "a transaction that was refused for its size stays refused",
+		edits: []edit{{
+			"table/table.go",
+			"\tif r.Code.executed() || r.Code == CodeFull {\n",
+			"\tif r.Code.executed() || r.Code == CodeFull && !OFF {\n",
+		}},
+	},
+	{
 		name: "pruned-too-early", section: "6", theme: "requests",
 		rule: "only results below done-below are forgotten",
 		edits: []edit{{
