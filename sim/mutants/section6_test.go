@@ -58,7 +58,6 @@ var once = []mutant{
 	},
 	{
 		name: "too-large-changes", section: "6",
-		seeds: 2000, why: "one transaction in fifty is made to be too large",
 		rule: "a transaction whose result finds no room changes nothing",
 		edits: []edit{{
 			"table/txn_execute.go",
