@@ -81,7 +81,11 @@ func writeError(err error) error {
 // refused is what a client is told of a write that the table has refused; nil for one that it has carried out.
 func refused(code table.Code) error {
 	if k, ok := refusals[code]; ok {
-		return k.fail(outcomeText(k.outcome) + code.String())
+		text := code.String()
+		if code == table.CodeFull {
+			text = "the session would keep more than 1,024 results, or more than 1 MiB of what transactions found"
+		}
+		return k.fail(outcomeText(k.outcome) + text)
 	}
 	return nil
 }
