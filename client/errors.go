@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -77,7 +79,7 @@ func report(err error, sent bool) (retry.Report, error) {
 		return retry.Answered, nil
 	}
 	s := status.Convert(err)
-	told := errors.New(s.Message())
+	told := errors.New(plain(s.Message()))
 	for _, d := range s.Details() {
 		if f, ok := d.(*pb.Failure); ok {
 			return reported(f, told)
@@ -100,6 +102,17 @@ func report(err error, sent bool) (retry.Report, error) {
 		return retry.Silent, told
 	}
 	return retry.Unserved, told
+}
+
+// plain is what gRPC says of a connection, without what only gRPC understands.
+func plain(message string) string {
+	if _, quoted, ok := strings.Cut(message, "desc = "); ok {
+		if inner, err := strconv.Unquote(quoted); err == nil {
+			message = inner
+		}
+	}
+	message = strings.TrimPrefix(message, "transport: ")
+	return strings.TrimPrefix(message, "Error while dialing: ")
 }
 
 // reported is what a server says of a failure.
