@@ -5,6 +5,7 @@
 // ZOOKEEPER=host:port has those tests that need not break it use a ZooKeeper that runs already. Flags make the tests longer:
 //
 //	go test ./system_test -kills 30      more servers killed under load
+//	go test ./system_test -failovers 50  more of them while the Go client counts
 //	go test ./system_test -outage 1m     ZooKeeper away for longer
 //	go test ./system_test -run TestHistories -runs 200
 //	                                     more recorded histories; -history-seed N repeats those from N on
@@ -27,6 +28,7 @@ import (
 
 var (
 	killsFlag       = flag.Int("kills", 3, "servers that TestKill kills under load")
+	failoversFlag   = flag.Int("failovers", 20, "servers that TestExactSum kills while counters are incremented")
 	outageFlag      = flag.Duration("outage", 5*sessionTimeout, "how long TestOutage keeps ZooKeeper away")
 	runsFlag        = flag.Int("runs", 20, "runs of TestHistories")
 	historySeedFlag = flag.Uint64("history-seed", 0, "the seed of the first run of TestHistories; the others follow. Zero: any")
