@@ -107,4 +107,15 @@ func (b *Backend) Status() replica.Status {
 }
 
 // Serving tells whether State is that of a member.
-func (b *Backend) Serving() bool { return b.State.State == "member" }
+func (b *Backend) Serving() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.State.State == "member"
+}
+
+// SetState changes the state in use.
+func (b *Backend) SetState(state string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.State.State = state
+}
