@@ -61,7 +61,7 @@ func TestProgramOrderAcrossFailover(t *testing.T) {
 	}
 	started.Wait()
 	head := members[0]
-	if err := head.Close(); err != nil {
+	if err := head.Replica.Close(); err != nil {
 		t.Error(err)
 	}
 	waitFor(t, "the head to be removed", func() bool {

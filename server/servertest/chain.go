@@ -1,6 +1,7 @@
 package servertest
 
 import (
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chaintable/chaintable/chain"
+	"github.com/chaintable/chaintable/coord"
 	"github.com/chaintable/chaintable/coord/local"
 	"github.com/chaintable/chaintable/link"
 	"github.com/chaintable/chaintable/replica"
@@ -34,7 +36,8 @@ type Member struct {
 	Server  *server.Server
 	Address string
 	serving sync.WaitGroup
-	killing sync.Once
+	ending  sync.Once
+	err     error
 }
 
 // Port is that of the Address.
@@ -81,65 +84,85 @@ func NewChain(t *testing.T, length int, change func(*server.Config)) *Chain {
 func (c *Chain) Start(address string) *Member {
 	t := c.t
 	t.Helper()
-	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	l, err := net.Listen("tcp", address)
+	seed := rand.Uint64()
+	m, err := Run(address, Options{
+		Coordinator: local.NewClient(c.store, local.Unreliable(seed, SessionTimeout)), Length: c.length, Change: c.change,
+		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Logf("%s: coordinator's faults of seed %d", m.Address, seed)
+	t.Cleanup(func() { m.Kill(t) })
+	return m
+}
+
+// Options are those of a Member.
+type Options struct {
+	Coordinator coord.Client         // nil: one of its own
+	Length      int                  // of the chain, should it make it; zero for all
+	Logger      *slog.Logger         // nil: nobody
+	Change      func(*server.Config) // may change the configuration of its port; nil: as it is
+}
+
+// Run runs a server that listens on the address, until Close.
+func Run(address string, o Options) (*Member, error) {
+	if o.Coordinator == nil {
+		o.Coordinator = local.NewClient(local.NewStore(), local.Faults{})
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, errors.Join(err, o.Coordinator.Close())
+	}
 	m := &Member{Address: l.Addr().String()}
 	var self atomic.Pointer[replica.Replica]
-	links := link.NewTCP(link.TCPConfig{Logger: logger, Identity: func() chain.MemberID {
+	links := link.NewTCP(link.TCPConfig{Logger: o.Logger, Identity: func() chain.MemberID {
 		if r := self.Load(); r != nil {
 			return r.ID()
 		}
 		return chain.MemberID{}
 	}})
-	seed := rand.Uint64()
-	t.Logf("%s: coordinator's faults of seed %d", m.Address, seed)
 	m.Replica, err = replica.Start(replica.Config{
 		Chain: chain.Config{
 			Self:           chain.Member{MemberID: chain.MemberID{Node: chain.NodeID(rand.Uint64())}, Address: m.Address},
-			SessionTimeout: SessionTimeout, NewChain: chain.ID(rand.Uint64()), Target: c.length,
+			SessionTimeout: SessionTimeout, NewChain: chain.ID(rand.Uint64()), Target: o.Length,
 		},
-		Table: table.Config{Seed: rand.Uint64()}, Coordinator: local.NewClient(c.store, local.Unreliable(seed, SessionTimeout)), Links: links, Logger: logger,
+		Table: table.Config{Seed: rand.Uint64()}, Coordinator: o.Coordinator, Links: links, Logger: o.Logger,
 	})
 	if err != nil {
-		t.Fatal(err)
+		return nil, errors.Join(err, l.Close(), o.Coordinator.Close())
 	}
 	self.Store(m.Replica)
-	config := server.Config{Replica: m.Replica, Links: links.Serve, Logger: logger, Version: "1.2.3"}
-	if c.change != nil {
-		c.change(&config)
+	config := server.Config{Replica: m.Replica, Links: links.Serve, Logger: o.Logger, Version: "1.2.3"}
+	if o.Change != nil {
+		o.Change(&config)
 	}
 	if m.Server, err = server.New(config); err != nil {
-		t.Fatal(err)
+		return nil, errors.Join(err, l.Close(), m.Replica.Close())
 	}
-	m.serving.Go(func() {
-		if err := m.Server.Serve(l); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() { m.end(t) })
-	return m
+	m.serving.Go(func() { m.err = m.Server.Serve(l) })
+	return m, nil
 }
 
-// end ends the server at once.
-func (m *Member) end(t *testing.T) {
-	m.killing.Do(func() {
-		if err := m.Server.Close(); err != nil {
-			t.Error(err)
-		}
+// Close ends the server at once, as a crash would: it answers nothing any more, and the others notice by its silence.
+func (m *Member) Close() error {
+	m.ending.Do(func() {
+		err := m.Server.Close()
 		m.serving.Wait()
-		if err := m.Replica.Close(); err != nil {
-			t.Error(err)
-		}
+		m.err = errors.Join(m.err, err, m.Replica.Close())
 	})
+	return m.err
 }
 
-// Kill ends the server as a crash would: it answers nothing any more, and the others notice by its silence.
+// Kill is Close in a test.
 func (m *Member) Kill(t *testing.T) {
 	t.Helper()
-	m.end(t)
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // WaitFor polls until ok, at most 20 s.
