@@ -8,7 +8,8 @@
 //   - Request: one request from its first try to its last. It is tried again, under the same number, until it is answered or given up.
 //   - Sessions: a session has one request under way at a time, so requests cannot overtake each other in it. One whose request was given up is in doubt:
 //     the request may take effect yet. The next write uses that session, with a higher number, and its answer ends the doubt, because a
-//     request below one that was executed never takes effect (design.md, section 6). Until then no other write begins. So
+//     request below one that was executed never takes effect (design.md, section 6). Until then no other write begins. Where several sessions are
+//     in doubt, requests that change nothing end the doubt of all but one first. So
 //     what a client has given up never takes effect behind a write that it has begun later and seen answered.
 //
 // Times are since any fixed moment.

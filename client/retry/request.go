@@ -45,7 +45,7 @@ const (
 	Unserved  Report = 2 // this try did not happen; elsewhere, or later, it may be served
 	Silent    Report = 3 // this try may have happened: it was sent, and no answer came
 	Refused   Report = 4 // this try did not happen, and another would not either
-	Forgotten Report = 5 // the session is forgotten: this try did not happen, an earlier one may have, another will not
+	Forgotten Report = 5 // the session is forgotten: it may have happened before that, in this try or an earlier one, and another will not
 )
 
 // Try is what to do next.
@@ -55,7 +55,7 @@ type Try struct {
 	Timeout time.Duration // and then so long for the answer
 }
 
-// Request is one request, from its first try to its last. The zero Request is a read.
+// Request is one request, from its first try to its last.
 type Request struct {
 	write   bool
 	outcome Outcome
@@ -63,10 +63,13 @@ type Request struct {
 	rounds  int      // begun
 }
 
-// NewRequest is a read, or a write in a session.
+// NewRequest is a read, or a write: in a session, or the opening of one.
 func NewRequest(write bool) *Request { return &Request{write: write, outcome: DidNotHappen} }
 
 // Next is the next try: all servers in turn, and then again after a pause. It is false if there is no server.
+//
+// A write that is to be answered with its number asks for that only as long as Outcome is DidNotHappen, and for its result afterwards: the number
+// of a repeat names nothing.
 func (r *Request) Next(s *Servers, now time.Duration) (t Try, ok bool) {
 	if len(r.round) == 0 {
 		if r.rounds > 0 {

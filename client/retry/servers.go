@@ -2,16 +2,21 @@ package retry
 
 import (
 	"cmp"
+	"maps"
+	"math"
 	"slices"
 	"time"
 )
 
+// How long a server that has failed is asked after the others: the time doubles as long as it gives no answer. A member that this client alone cannot
+// reach stays in the view, and whoever asks it waits in vain.
 const (
-	// suspectFor is how long a server that has failed is asked after the others, unless it answers before: the client looks now and then.
-	suspectFor = 30 * time.Second
-	// nearer is how much nearer, in percent, another server must be to be preferred to the one that reads go to.
-	nearer = 20
+	shortestSuspicion = time.Second
+	longestSuspicion  = 32 * time.Second
 )
+
+// nearer is how much nearer, in percent, another server must be to be preferred to the one that reads go to.
+const nearer = 20
 
 // View is who is in the chain.
 type View struct {
@@ -24,13 +29,16 @@ type Servers struct {
 	seeds   []string
 	view    View
 	delay   map[string]time.Duration // how long an answer takes that waits for nothing
-	suspect map[string]time.Duration // until when
-	nearest string                   // the member that reads go to
+	suspect map[string]suspicion
+	nearest string // the member that reads go to
 }
+
+// suspicion is of a server that has failed and not answered since.
+type suspicion struct{ until, lasts time.Duration }
 
 // NewServers knows the addresses that the client was given. They count while there is no better.
 func NewServers(seeds []string) *Servers {
-	return &Servers{seeds: slices.Clone(seeds), delay: make(map[string]time.Duration), suspect: make(map[string]time.Duration)}
+	return &Servers{seeds: slices.Clone(seeds), delay: make(map[string]time.Duration), suspect: make(map[string]suspicion)}
 }
 
 // View is the newest that was adopted, zero before the first.
@@ -44,13 +52,11 @@ func (s *Servers) Adopt(v View) bool {
 	}
 	v.Members = slices.Clone(v.Members)
 	s.view = v
-	for _, known := range []map[string]time.Duration{s.delay, s.suspect} {
-		for address := range known {
-			if !slices.Contains(v.Members, address) && !slices.Contains(s.seeds, address) {
-				delete(known, address)
-			}
-		}
+	gone := func(address string) bool {
+		return !slices.Contains(v.Members, address) && !slices.Contains(s.seeds, address)
 	}
+	maps.DeleteFunc(s.delay, func(address string, _ time.Duration) bool { return gone(address) })
+	maps.DeleteFunc(s.suspect, func(address string, _ suspicion) bool { return gone(address) })
 	return true
 }
 
@@ -65,8 +71,13 @@ func (s *Servers) Measured(address string, took time.Duration) {
 // Answered notes that a server has answered.
 func (s *Servers) Answered(address string) { delete(s.suspect, address) }
 
-// Failed notes that a server could not be reached, does not serve, or gave no answer.
-func (s *Servers) Failed(address string, now time.Duration) { s.suspect[address] = now + suspectFor }
+// Failed notes that a server could not be reached, does not serve, or gave no answer. Requests that fail together count once.
+func (s *Servers) Failed(address string, now time.Duration) {
+	if before := s.suspect[address]; now >= before.until {
+		lasts := min(max(2*before.lasts, shortestSuspicion), longestSuspicion)
+		s.suspect[address] = suspicion{now + lasts, lasts}
+	}
+}
 
 // All are the members, head first, and then the seeds that are none.
 func (s *Servers) All() []string {
@@ -86,32 +97,43 @@ func (s *Servers) order(write bool, now time.Duration) []string {
 	if !write {
 		s.chooseNearest(members, now)
 		slices.SortStableFunc(members, func(a, b string) int {
-			return cmp.Or(-cmp.Compare(ranks(a == s.nearest), ranks(b == s.nearest)), cmp.Compare(s.delay[a], s.delay[b]))
+			return cmp.Or(cmp.Compare(rank(a != s.nearest), rank(b != s.nearest)), cmp.Compare(s.delayOf(a), s.delayOf(b)))
 		})
 	}
-	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(ranks(s.suspected(a, now)), ranks(s.suspected(b, now))) })
+	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(rank(s.suspected(a, now)), rank(s.suspected(b, now))) })
 	return all
 }
 
-func ranks(b bool) int {
-	if b {
+// rank sorts those for whom it is true behind the others.
+func rank(behind bool) int {
+	if behind {
 		return 1
 	}
 	return 0
 }
 
-func (s *Servers) suspected(address string, now time.Duration) bool { return s.suspect[address] > now }
+func (s *Servers) suspected(address string, now time.Duration) bool {
+	return s.suspect[address].until > now
+}
+
+// delayOf is how far a server is. One that has not answered yet is further than all others.
+func (s *Servers) delayOf(address string) time.Duration {
+	if d, ok := s.delay[address]; ok {
+		return d
+	}
+	return math.MaxInt64 / 100 // chooseNearest multiplies it
+}
 
 // chooseNearest keeps to a member until it fails or another is clearly nearer.
 func (s *Servers) chooseNearest(members []string, now time.Duration) {
 	best := ""
 	for _, m := range members {
-		if !s.suspected(m, now) && (best == "" || s.delay[m] < s.delay[best]) {
+		if !s.suspected(m, now) && (best == "" || s.delayOf(m) < s.delayOf(best)) {
 			best = m
 		}
 	}
 	stays := slices.Contains(members, s.nearest) && !s.suspected(s.nearest, now)
-	if best != "" && (!stays || s.delay[best] < s.delay[s.nearest]*(100-nearer)/100) {
+	if best != "" && (!stays || s.delayOf(best) < s.delayOf(s.nearest)*(100-nearer)/100) {
 		s.nearest = best
 	}
 }

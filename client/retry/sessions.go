@@ -19,7 +19,7 @@ type Session struct {
 // NewSession is one that was opened just now.
 func NewSession(chain, id uint64) *Session { return &Session{Chain: chain, ID: id} }
 
-// Begin gives the next request its number. All tries have the same. It is also its done-below: whatever was before has been answered, or is
+// Begin gives the next request its number. All its tries have the same. It is also its done-below: whatever was before has been answered, or is
 // given up.
 func (s *Session) Begin() (number uint64) {
 	s.number++
@@ -31,9 +31,10 @@ type Action uint8
 
 // The actions.
 const (
-	Use  Action = 1 // the one that Take returns
-	Open Action = 2 // open one, and say Opened
-	Wait Action = 3 // until a session is given back, then Take again
+	Use    Action = 1 // the one that Take returns, for the write
+	Open   Action = 2 // open one, and say Opened; it is for the write
+	Settle Action = 3 // do something in the one that Take returns that changes nothing, and give that back; then Take again
+	Wait   Action = 4 // until a session is given back, or was not opened after all; then Take again
 )
 
 // Sessions are a client's, of one chain. Its writes take one each.
@@ -43,13 +44,14 @@ type Sessions struct {
 	idle     []*Session // the last one was used last
 	doubtful []*Session // idle too
 	out      int        // in use, or being opened
-	settling int        // of those in use, doubtful
+	settling int        // of those in use, doubtful before
 }
 
 // NewSessions has none. There may be limit at a time, which bounds the client's writes under way.
 func NewSessions(limit int) *Sessions { return &Sessions{limit: limit} }
 
-// Take is what a write that begins now is to do.
+// Take is what a write that begins now is to do. It settles the doubt that there is, by itself if that is of one session; of several, no
+// write is behind all but one.
 func (p *Sessions) Take(now time.Duration) (*Session, Action) {
 	p.idle = slices.DeleteFunc(p.idle, func(s *Session) bool { return now-s.used > sessionAge })
 	switch {
@@ -58,6 +60,9 @@ func (p *Sessions) Take(now time.Duration) (*Session, Action) {
 		p.doubtful = p.doubtful[1:]
 		p.out++
 		p.settling++
+		if len(p.doubtful)+p.settling > 1 {
+			return s, Settle
+		}
 		return s, Use
 	case p.settling > 0:
 		return nil, Wait
@@ -83,7 +88,9 @@ func (p *Sessions) Opened(s *Session) {
 	}
 }
 
-// Give takes a session back, with what became of its request: forgotten tells that the servers do not know the session any more.
+// Give takes a session back, with what became of its request: forgotten tells that the servers do not know the session any more. A request that
+// was answered with its number alone has proved nothing yet, and leaves none behind that is to be tried again: for the session it is as if it had not
+// happened.
 func (p *Sessions) Give(s *Session, outcome Outcome, forgotten bool, now time.Duration) {
 	p.out--
 	if s.doubt {
