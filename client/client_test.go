@@ -199,3 +199,16 @@ func increment(ctx context.Context, c *client.Client, key string) error {
 		}
 	}
 }
+
+// A write whose time is over before it begins fails, also if it is the first and has no session yet.
+func TestWriteThatHasNoTime(t *testing.T) {
+	c := open(t, servertest.StartChain(t, 1, nil)[0])
+	over, cancel := context.WithCancel(soon(t))
+	cancel()
+	if _, err := c.Put(over, "k", nil); !errors.Is(err, context.Canceled) || client.OutcomeOf(err) != client.DidNotHappen {
+		t.Errorf("put: %v", err)
+	}
+	if _, err := c.Put(soon(t), "k", nil); err != nil {
+		t.Errorf("put afterwards: %v", err)
+	}
+}

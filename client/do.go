@@ -209,7 +209,7 @@ func (c *Client) openSession(ctx context.Context) (*retry.Session, error) {
 	var s *retry.Session
 	switch {
 	case err != nil:
-		err = a.err
+		err = errors.Unwrap(err) // the write that it is for tells the rest
 	case opened.GetId() == 0:
 		err = errors.New("a session without an id")
 	default:
