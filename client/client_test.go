@@ -212,3 +212,24 @@ func TestWriteThatHasNoTime(t *testing.T) {
 		t.Errorf("put afterwards: %v", err)
 	}
 }
+
+// Clients that come and go while connections are made and the view is found: for the race detector.
+func TestManyClients(t *testing.T) {
+	members := servertest.StartChain(t, 3, nil)
+	for range 100 {
+		var config client.Config
+		for _, m := range members {
+			config.Servers = append(config.Servers, m.Address)
+		}
+		c, err := client.Open(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Servers(soon(t)); err != nil {
+			t.Error(err)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

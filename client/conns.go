@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
@@ -78,12 +79,16 @@ func (c *conns) keep(servers []string) {
 	}
 }
 
-// retryNow has connections that wait after a failure try again.
+// retryNow closes connections that wait after a failure: who asks that server next connects at once. (ResetConnectBackoff would do, but reads a map
+// without its lock in grpc 1.85, which can end the process.)
 func (c *conns) retryNow() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, conn := range c.mu.open {
-		conn.ResetConnectBackoff()
+	for address, conn := range c.mu.open {
+		if conn.GetState() == connectivity.TransientFailure {
+			_ = conn.Close()
+			delete(c.mu.open, address)
+		}
 	}
 }
 
