@@ -91,13 +91,19 @@ func (c *Client) lookSoon() {
 	}
 }
 
-// table is the service of a server's tables.
-func (c *Client) table(address string) (pb.TableClient, error) {
+// server is the services of a server.
+type server struct {
+	pb.TableClient
+	pb.ClusterClient
+}
+
+// server is the one at the address.
+func (c *Client) server(address string) (server, error) {
 	conn, err := c.conns.at(address)
 	if err != nil {
-		return nil, err
+		return server{}, err
 	}
-	return pb.NewTableClient(conn), nil
+	return server{pb.NewTableClient(conn), pb.NewClusterClient(conn)}, nil
 }
 
 // heard notes the epoch that an answer tells.

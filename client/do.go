@@ -11,7 +11,7 @@ import (
 )
 
 // tryFunc is one try of a call, at one server.
-type tryFunc func(ctx context.Context, to pb.TableClient) (epoch uint64, err error)
+type tryFunc func(ctx context.Context, to server) (epoch uint64, err error)
 
 // attempt is a call under way.
 type attempt struct {
@@ -34,31 +34,65 @@ func (c *Client) do(ctx context.Context, call Call, try tryFunc) error {
 	return err
 }
 
-// doOnce carries out a write, in a session.
-func (c *Client) doOnce(ctx context.Context, call Call, try func(ctx context.Context, to pb.TableClient, r *pb.Request) (uint64, error)) error {
+// write is one try of a write: the request that names it, and what is to be answered.
+type write struct {
+	request *pb.Request
+	answer  pb.Answer
+}
+
+// writeFunc is one try of a write, at one server.
+type writeFunc func(ctx context.Context, to server, w write) (epoch uint64, err error)
+
+// doOnce carries out a write, in a session. With numbered its number is enough.
+func (c *Client) doOnce(ctx context.Context, call Call, numbered bool, try writeFunc) error {
 	began := time.Now()
 	ctx = c.config.Hooks.begin(ctx, call)
 	a := &attempt{client: c, call: call, request: retry.NewRequest(true)}
-	err := a.once(ctx, try)
+	s, err := c.takeSession(ctx)
+	if err != nil {
+		a.err = err
+		err = a.fail(ctx)
+	} else {
+		err = a.once(ctx, s, numbered, try)
+	}
 	c.config.Hooks.end(ctx, call, End{Took: time.Since(began), Tries: a.tries, Err: err})
 	return err
 }
 
-func (a *attempt) once(ctx context.Context, try func(ctx context.Context, to pb.TableClient, r *pb.Request) (uint64, error)) error {
-	c := a.client
-	s, err := c.takeSession(ctx)
-	if err != nil {
-		a.err = err
-		return a.fail(ctx)
-	}
+// once carries out a write in the session, and gives that back.
+func (a *attempt) once(ctx context.Context, s *retry.Session, numbered bool, try writeFunc) error {
 	number := s.Begin()
-	request := &pb.Request{Session: &pb.Session{Chain: s.Chain, Id: s.ID}, Number: number, DoneBelow: number}
-	last, err := a.run(ctx, func(ctx context.Context, to pb.TableClient) (uint64, error) { return try(ctx, to, request) })
+	w := write{request: &pb.Request{Session: &pb.Session{Chain: s.Chain, Id: s.ID}, Number: number, DoneBelow: number}}
+	last, err := a.run(ctx, func(ctx context.Context, to server) (uint64, error) {
+		w.answer = pb.Answer_ANSWER_APPLIED
+		if numbered && a.request.Outcome() == retry.DidNotHappen { // the number of a repeat would name nothing
+			w.answer = pb.Answer_ANSWER_NUMBERED
+		}
+		return try(ctx, to, w)
+	})
+	outcome := a.request.Outcome()
+	if err == nil && w.answer == pb.Answer_ANSWER_NUMBERED {
+		outcome = retry.DidNotHappen // nothing yet, which is all that the session is to know
+	}
+	c := a.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.mu.sessions.Give(s, a.request.Outcome(), last == retry.Forgotten, c.now())
+	c.mu.sessions.Give(s, outcome, last == retry.Forgotten, c.now())
 	c.wake()
 	return err
+}
+
+// settle ends the doubt about a session with a transaction that does nothing.
+func (c *Client) settle(ctx context.Context, s *retry.Session) error {
+	a := &attempt{client: c, call: Call{Op: "settle"}, request: retry.NewRequest(true)}
+	err := a.once(ctx, s, false, func(ctx context.Context, to server, w write) (uint64, error) {
+		r, err := to.Txn(ctx, &pb.TxnRequest{Request: w.request})
+		return r.GetEpoch(), err
+	})
+	if errors.Is(err, ErrForgotten) {
+		return nil // then nothing of it can take effect any more
+	}
+	return errors.Unwrap(err) // the write that it is for tells the rest
 }
 
 // run tries until the request is answered, nothing is left to try, or ctx ends.
@@ -126,7 +160,7 @@ func (a *attempt) try(ctx context.Context, next retry.Try, try tryFunc) retry.Re
 	within, cancel := context.WithTimeout(ctx, next.Timeout)
 	defer cancel()
 	var left sent.Flag
-	to, err := c.table(next.Server)
+	to, err := c.server(next.Server)
 	var epoch uint64
 	if err == nil {
 		epoch, err = try(sent.Watch(within, &left), to)
@@ -186,6 +220,11 @@ func (c *Client) takeSession(ctx context.Context) (*retry.Session, error) {
 			return s, nil
 		case retry.Open:
 			return c.openSession(ctx)
+		case retry.Settle:
+			if err := c.settle(ctx, s); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		select {
 		case <-given:
@@ -201,7 +240,7 @@ func (c *Client) takeSession(ctx context.Context) (*retry.Session, error) {
 func (c *Client) openSession(ctx context.Context) (*retry.Session, error) {
 	var opened *pb.Session
 	a := &attempt{client: c, call: Call{Op: "open session"}, request: retry.NewRequest(true)}
-	_, err := a.run(ctx, func(ctx context.Context, to pb.TableClient) (uint64, error) {
+	_, err := a.run(ctx, func(ctx context.Context, to server) (uint64, error) {
 		r, err := to.OpenSession(ctx, &pb.OpenSessionRequest{})
 		opened = r.GetSession()
 		return r.GetEpoch(), err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -199,6 +200,47 @@ func TestOutcomes(t *testing.T) {
 		if _, err := c.Get(t.Context(), key); !errors.Is(err, client.ErrClosed) {
 			t.Errorf("a get of a closed client: %v", err)
 		}
+	}
+}
+
+// Several writes that were given up at once: the next one ends all these doubts, and none of them takes effect behind it.
+func TestSeveralDoubts(t *testing.T) {
+	m := servertest.StartChain(t, 1, nil)[0]
+	n := newNetwork()
+	c, err := client.Open(client.Config{Servers: []string{m.Address}, Dial: n.dial})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	const writes = 5
+	all := func(patience time.Duration) (outcomes []client.Outcome) {
+		outcomes = make([]client.Outcome, writes)
+		var work sync.WaitGroup
+		for i := range outcomes {
+			work.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				_, err := c.Put(ctx, "k", fmt.Append(nil, i))
+				outcomes[i] = client.OutcomeOf(err)
+			})
+		}
+		work.Wait()
+		return outcomes
+	}
+	if got := all(30 * time.Second); slices.Contains(got, client.MayHaveHappened) || slices.Contains(got, client.DidNotHappen) {
+		t.Fatalf("outcomes %v", got)
+	}
+	n.set(m.Address, drops)
+	got := all(300 * time.Millisecond)
+	if !slices.Contains(got, client.MayHaveHappened) || slices.Contains(got, client.Happened) {
+		t.Fatalf("outcomes %v of writes that are not answered", got)
+	}
+	n.set(m.Address, healthy)
+	if _, err := c.Put(soon(t), "k", []byte("last")); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := c.Get(soon(t), "k"); err != nil || string(e.Value) != "last" {
+		t.Errorf("%q, %v", e.Value, err)
 	}
 }
 

@@ -32,7 +32,7 @@ func (c *Client) List(ctx context.Context, prefix string, values bool, options .
 	ctx, cancel := context.WithCancel(ctx)
 	l := &Listing{cancel: cancel, call: Call{Op: "list"}}
 	// The listing outlives the try that begins it: the try's timeout counts until the first message.
-	err := c.do(ctx, l.call, func(within context.Context, to pb.TableClient) (uint64, error) {
+	err := c.do(ctx, l.call, func(within context.Context, to server) (uint64, error) {
 		streaming, end := context.WithCancel(context.WithoutCancel(within))
 		context.AfterFunc(ctx, end)
 		stop := context.AfterFunc(within, end)

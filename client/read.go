@@ -37,7 +37,7 @@ func (c *Client) Get(ctx context.Context, key string, options ...ReadOption) (En
 	o := readOptionsOf(options)
 	call := Call{Op: "get", Key: key}
 	var answer *pb.GetResponse
-	err := c.do(ctx, call, func(ctx context.Context, to pb.TableClient) (epoch uint64, err error) {
+	err := c.do(ctx, call, func(ctx context.Context, to server) (epoch uint64, err error) {
 		answer, err = to.Get(ctx, &pb.GetRequest{Key: []byte(key), Consistency: o.consistency})
 		return answer.GetEpoch(), err
 	})
@@ -58,7 +58,7 @@ func (c *Client) Get(ctx context.Context, key string, options ...ReadOption) (En
 func (c *Client) Size(ctx context.Context, options ...ReadOption) (uint64, error) {
 	o := readOptionsOf(options)
 	var answer *pb.SizeResponse
-	err := c.do(ctx, Call{Op: "size"}, func(ctx context.Context, to pb.TableClient) (epoch uint64, err error) {
+	err := c.do(ctx, Call{Op: "size"}, func(ctx context.Context, to server) (epoch uint64, err error) {
 		answer, err = to.Size(ctx, &pb.SizeRequest{Consistency: o.consistency})
 		return answer.GetEpoch(), err
 	})
@@ -93,7 +93,7 @@ func (f Fate) String() string {
 // Verify tells what became of an operation.
 func (c *Client) Verify(ctx context.Context, seq Seq) (Fate, error) {
 	var answer *pb.VerifyResponse
-	err := c.do(ctx, Call{Op: "verify"}, func(ctx context.Context, to pb.TableClient) (epoch uint64, err error) {
+	err := c.do(ctx, Call{Op: "verify"}, func(ctx context.Context, to server) (epoch uint64, err error) {
 		answer, err = to.Verify(ctx, &pb.VerifyRequest{Seq: uint64(seq)})
 		return answer.GetEpoch(), err
 	})

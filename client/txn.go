@@ -99,13 +99,13 @@ func (c *Client) Txn(ctx context.Context, txn Txn) (TxnResult, error) {
 	var answer *pb.TxnResponse
 	var err error
 	if writes {
-		err = c.doOnce(ctx, call, func(ctx context.Context, to pb.TableClient, request *pb.Request) (epoch uint64, err error) {
+		err = c.doOnce(ctx, call, false, func(ctx context.Context, to server, w write) (epoch uint64, err error) {
 			// Not the same message for several tries: one that was given up may still be read.
-			answer, err = to.Txn(ctx, &pb.TxnRequest{Compares: r.Compares, Then: r.Then, Else: r.Else, Request: request})
+			answer, err = to.Txn(ctx, &pb.TxnRequest{Compares: r.Compares, Then: r.Then, Else: r.Else, Request: w.request})
 			return answer.GetEpoch(), err
 		})
 	} else {
-		err = c.do(ctx, call, func(ctx context.Context, to pb.TableClient) (epoch uint64, err error) {
+		err = c.do(ctx, call, func(ctx context.Context, to server) (epoch uint64, err error) {
 			answer, err = to.Txn(ctx, r)
 			return answer.GetEpoch(), err
 		})

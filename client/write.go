@@ -11,7 +11,7 @@ type WriteOption func(*writeOptions)
 
 type writeOptions struct {
 	condition *pb.Condition
-	answer    pb.Answer
+	numbered  bool
 }
 
 // IfAbsent has a Put or Delete happen only if there is no such key.
@@ -33,7 +33,7 @@ func IfVersion(version Seq) WriteOption {
 
 // Numbered has the write answered when it has its number, before it has taken effect: it may still be lost, and whether a condition holds is
 // not told. Verify tells what has become of it.
-func Numbered() WriteOption { return func(o *writeOptions) { o.answer = pb.Answer_ANSWER_NUMBERED } }
+func Numbered() WriteOption { return func(o *writeOptions) { o.numbered = true } }
 
 func writeOptionsOf(options []WriteOption) (o writeOptions) {
 	for _, set := range options {
@@ -43,16 +43,19 @@ func writeOptionsOf(options []WriteOption) (o writeOptions) {
 }
 
 // Put sets a key to a value, and returns the number of the operation, which is the key's version now. It fails with ErrCondition if the
-// condition that was given does not hold. The value must not be changed until Put returns.
+// condition that was given does not hold; the number is then that of the operation that found it so. The value must not be changed until Put returns.
 func (c *Client) Put(ctx context.Context, key string, value []byte, options ...WriteOption) (Seq, error) {
 	o := writeOptionsOf(options)
 	call := Call{Op: "put", Key: key}
 	var answer *pb.PutResponse
-	err := c.doOnce(ctx, call, func(ctx context.Context, to pb.TableClient, r *pb.Request) (epoch uint64, err error) {
-		answer, err = to.Put(ctx, &pb.PutRequest{Key: []byte(key), Value: value, Condition: o.condition, Answer: o.answer, Request: r})
+	err := c.doOnce(ctx, call, o.numbered, func(ctx context.Context, to server, w write) (epoch uint64, err error) {
+		answer, err = to.Put(ctx, &pb.PutRequest{Key: []byte(key), Value: value, Condition: o.condition, Answer: w.answer, Request: w.request})
 		return answer.GetEpoch(), err
 	})
-	return done(call, err, answer.GetSeq(), answer.GetSucceeded() || o.answer == pb.Answer_ANSWER_NUMBERED)
+	if err != nil {
+		return 0, err
+	}
+	return Seq(answer.Seq), held(call, answer.Succeeded)
 }
 
 // Delete removes a key, and returns the number of the operation and whether there was such a key. It fails with ErrCondition if the condition that was given does
@@ -61,21 +64,20 @@ func (c *Client) Delete(ctx context.Context, key string, options ...WriteOption)
 	o := writeOptionsOf(options)
 	call := Call{Op: "delete", Key: key}
 	var answer *pb.DeleteResponse
-	err = c.doOnce(ctx, call, func(ctx context.Context, to pb.TableClient, r *pb.Request) (epoch uint64, err error) {
-		answer, err = to.Delete(ctx, &pb.DeleteRequest{Key: []byte(key), Condition: o.condition, Answer: o.answer, Request: r})
+	err = c.doOnce(ctx, call, o.numbered, func(ctx context.Context, to server, w write) (epoch uint64, err error) {
+		answer, err = to.Delete(ctx, &pb.DeleteRequest{Key: []byte(key), Condition: o.condition, Answer: w.answer, Request: w.request})
 		return answer.GetEpoch(), err
 	})
-	seq, err = done(call, err, answer.GetSeq(), answer.GetSucceeded() || o.answer == pb.Answer_ANSWER_NUMBERED)
-	return seq, answer.GetFound(), err
+	if err != nil {
+		return 0, false, err
+	}
+	return Seq(answer.Seq), answer.Found, held(call, answer.Succeeded)
 }
 
-// done is the result of a write.
-func done(call Call, err error, seq uint64, succeeded bool) (Seq, error) {
-	switch {
-	case err != nil:
-		return 0, err
-	case !succeeded:
-		return 0, &Error{Op: call.Op, Key: call.Key, Outcome: DidNotHappen, Err: ErrCondition}
+// held is ErrCondition if a condition did not hold; nil where that is not known.
+func held(call Call, succeeded *bool) error {
+	if succeeded == nil || *succeeded {
+		return nil
 	}
-	return Seq(seq), nil
+	return &Error{Op: call.Op, Key: call.Key, Outcome: DidNotHappen, Err: ErrCondition}
 }
