@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -13,7 +14,12 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	reflection "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	pb "github.com/chaintable/chaintable/api/chaintable/v1"
 )
@@ -212,28 +218,73 @@ func TestRPCTxn(t *testing.T) {
 	}
 }
 
-// Reflection shows the services to strangers, as grpcurl asks for them.
+// A stranger without our .proto files finds out by reflection what there is and how to call it, as grpcurl does.
 func TestRPCReflection(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	s, err := reflection.NewServerReflectionClient(grpcDial(t, startChain(t, 1, nil)[0])).ServerReflectionInfo(ctx)
+	conn := grpcDial(t, startChain(t, 1, nil)[0])
+	s, err := reflection.NewServerReflectionClient(conn).ServerReflectionInfo(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Send(&reflection.ServerReflectionRequest{MessageRequest: &reflection.ServerReflectionRequest_ListServices{}}); err != nil {
-		t.Fatal(err)
-	}
-	answer, err := s.Recv()
-	if err != nil {
-		t.Fatal(err)
+	ask := func(r *reflection.ServerReflectionRequest) *reflection.ServerReflectionResponse {
+		t.Helper()
+		if err := s.Send(r); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := s.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer
 	}
 	var names []string
-	for _, x := range answer.GetListServicesResponse().GetService() {
+	for _, x := range ask(&reflection.ServerReflectionRequest{MessageRequest: &reflection.ServerReflectionRequest_ListServices{}}).GetListServicesResponse().GetService() {
 		names = append(names, x.Name)
 	}
 	for _, want := range []string{"chaintable.v1.Table", "chaintable.v1.Cluster", "grpc.health.v1.Health"} {
 		if !slices.Contains(names, want) {
 			t.Errorf("%s is not among %v", want, names)
 		}
+	}
+	files := new(descriptorpb.FileDescriptorSet)
+	for _, b := range ask(&reflection.ServerReflectionRequest{MessageRequest: &reflection.ServerReflectionRequest_FileContainingSymbol{
+		FileContainingSymbol: "chaintable.v1.Table",
+	}}).GetFileDescriptorResponse().GetFileDescriptorProto() {
+		file := new(descriptorpb.FileDescriptorProto)
+		if err := proto.Unmarshal(b, file); err != nil {
+			t.Fatal(err)
+		}
+		files.File = append(files.File, file)
+	}
+	found, err := protodesc.NewFiles(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := func(method, request string) string {
+		t.Helper()
+		d, err := found.FindDescriptorByName(protoreflect.FullName("chaintable.v1.Table." + method))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := d.(protoreflect.MethodDescriptor)
+		in, out := dynamicpb.NewMessage(m.Input()), dynamicpb.NewMessage(m.Output())
+		if err := protojson.Unmarshal([]byte(request), in); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Invoke(ctx, "/chaintable.v1.Table/"+method, in, out); err != nil {
+			t.Fatal(err)
+		}
+		b, err := protojson.Marshal(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.ReplaceAll(string(b), " ", "")
+	}
+	if got := call("Put", `{"key": "aw==", "value": "djE=", "condition": {"exists": false}}`); !strings.Contains(got, `"succeeded":true`) {
+		t.Errorf("put: %s", got)
+	}
+	if got := call("Get", `{"key": "aw==", "consistency": "CONSISTENCY_LINEARIZABLE"}`); !strings.Contains(got, `"value":"djE="`) {
+		t.Errorf("get: %s", got)
 	}
 }
