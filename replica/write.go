@@ -3,6 +3,7 @@ package replica
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/chaintable/chaintable/chain"
 	"github.com/chaintable/chaintable/table"
@@ -23,9 +24,10 @@ type Call struct {
 	DoneBelow uint64
 	Open      bool // open a session; its id is Result.Count
 
-	Seq    chain.Seq    // the operation's number
-	Result table.Result // unless Numbered
-	Err    error        // nil, or one of the errors of this package; then there is no result
+	Seq    chain.Seq     // the operation's number
+	Held   time.Duration // from when the loop took the call until its answer; zero if it never did
+	Result table.Result  // unless Numbered
+	Err    error         // nil, or one of the errors of this package; then there is no result
 }
 
 // batch is the calls of one Write.
@@ -35,6 +37,7 @@ type batch struct {
 	ids     []uint64
 	left    int
 	done    chan struct{}
+	begun   chain.Time  // by the loop
 	claimed atomic.Bool // by begin, or by who fails it once the loop has ended
 }
 
@@ -89,6 +92,7 @@ func (b *batch) drop() {
 // begin hands a batch to the chain.
 func (r *Replica) begin(b *batch) {
 	b.claimed.Store(true)
+	b.begun = r.now
 	b.ids = make([]uint64, len(b.calls))
 	for i, c := range b.calls {
 		r.nextID++
@@ -124,7 +128,7 @@ func (r *Replica) result(id uint64, result table.Result) {
 	if p, ok := r.calls[id]; ok {
 		delete(r.calls, id)
 		c := p.batch.calls[p.index]
-		c.Seq, c.Result = result.Seq, result
+		c.Seq, c.Result, c.Held = result.Seq, result, r.now.Sub(p.batch.begun)
 		p.batch.answered()
 	}
 }
@@ -136,6 +140,7 @@ func (r *Replica) answer(a chain.Answer) {
 		return
 	}
 	delete(r.calls, a.ID)
+	p.batch.calls[p.index].Held = r.now.Sub(p.batch.begun)
 	if err := r.errorOf(a.Kind); err != nil {
 		p.batch.fail(p.index, err)
 		return

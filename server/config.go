@@ -33,6 +33,8 @@ type Config struct {
 	MaxClients int
 	// RequestTimeout is how long a client's request may wait for the chain. Zero is 5 s.
 	RequestTimeout time.Duration
+	// SlowRequests is how long a request may take before the log tells of it. Zero: the log tells of none.
+	SlowRequests time.Duration
 	// Dial connects to another server, to pass clients on. Nil: TCP.
 	Dial func(ctx context.Context, address string) (net.Conn, error)
 	// Hosts are the names, beside IP addresses and localhost, under which HTTP may be asked.
@@ -52,6 +54,8 @@ func (c *Config) Validate() error {
 		return errors.New("server: config: MaxClients is negative")
 	case c.RequestTimeout < 0:
 		return errors.New("server: config: RequestTimeout is negative")
+	case c.SlowRequests < 0:
+		return errors.New("server: config: SlowRequests is negative")
 	}
 	return nil
 }

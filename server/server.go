@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/chaintable/chaintable/server/metrics"
 	"github.com/chaintable/chaintable/server/resp"
 	"github.com/chaintable/chaintable/server/rpc"
 	"github.com/chaintable/chaintable/server/stream"
@@ -72,15 +73,22 @@ func New(config Config) (*Server, error) {
 	s.mu.silent = list.New()
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	clients := func() int { return int(s.clients.Load()) }
+	slow := metrics.Slow{Over: s.config.SlowRequests, Logger: s.config.Logger}
 	s.resp = resp.New(resp.Config{
 		Backend: config.Replica, Limits: s.limits, Logger: s.config.Logger, RequestTimeout: s.config.RequestTimeout,
-		MaxClients: s.config.MaxClients, Version: s.config.Version, Clients: clients,
+		MaxClients: s.config.MaxClients, Version: s.config.Version, Clients: clients, Slow: slow,
 	})
 	s.wire = wire.New(wire.Config{
-		Backend: config.Replica, Limits: s.limits, Logger: s.config.Logger, RequestTimeout: s.config.RequestTimeout,
+		Backend: config.Replica, Limits: s.limits, Logger: s.config.Logger, RequestTimeout: s.config.RequestTimeout, Slow: slow,
 	})
+	m := metrics.New(metrics.Config{
+		Backend: config.Replica, Limits: s.limits, Logger: s.config.Logger, Version: s.config.Version, MaxClients: s.config.MaxClients,
+	})
+	m.Add(s.resp.Requests())
+	m.Add(s.wire.Requests())
 	s.web = web.New(web.Config{
 		Backend: config.Replica, Logger: s.config.Logger, Version: s.config.Version, Clients: clients, Hosts: s.config.Hosts,
+		Metrics: m.Handler(),
 	})
 	s.rpc = rpc.New(rpc.Config{
 		Backend: config.Replica, Limits: s.limits, Logger: s.config.Logger, RequestTimeout: s.config.RequestTimeout,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/chaintable/chaintable/replica"
+	"github.com/chaintable/chaintable/server/metrics"
 	"github.com/chaintable/chaintable/server/stream"
 	"github.com/chaintable/chaintable/table"
 )
@@ -17,7 +18,7 @@ type Backend interface {
 	Status() replica.Status
 }
 
-// Config is what a Front needs. Every field is required.
+// Config is what a Front needs. Every field but Slow is required.
 type Config struct {
 	Backend        Backend
 	Limits         *stream.Limits
@@ -26,4 +27,5 @@ type Config struct {
 	MaxClients     int           // for CONFIG GET and INFO; whoever accepts connections keeps to it
 	Version        string        // of Chaintable
 	Clients        func() int    // connections of clients, of this front end and others
+	Slow           metrics.Slow
 }

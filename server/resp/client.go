@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chaintable/chaintable/replica"
+	"github.com/chaintable/chaintable/server/metrics"
 	"github.com/chaintable/chaintable/server/stream"
 	"github.com/chaintable/chaintable/table"
 )
@@ -39,15 +40,21 @@ type client struct {
 	doubt  bool // it was told of a write that nobody knows the outcome of
 	multi  bool // within a transaction that was refused
 
-	// pending are the writes of the batch, replies what answers each.
+	// pending are the writes of the batch, of which the first came at pendingSince; asked says of each what the client asked for.
 	pending      []*replica.Call
-	replies      []func(*writer, table.Result)
+	asked        []*command
 	pendingBytes int
+	pendingSince time.Duration
+
+	// clock is when the newest input came, or the request before the present one was answered: looked at once a request, and once a
+	// batch. Like all times here it counts from front.began.
+	clock    time.Duration
+	recorder metrics.Recorder
 
 	requestContext struct {
 		context.Context
 		cancel context.CancelFunc
-		since  time.Time
+		since  time.Duration
 	}
 
 	// get is what a read of one key needs; getOne reads it. As fields, so that a read allocates nothing.
@@ -58,7 +65,7 @@ type client struct {
 
 	began      time.Time
 	last       atomic.Pointer[command]
-	lastActive atomic.Int64 // Unix seconds
+	lastActive atomic.Int64 // a time.Duration
 	protocol   atomic.Int32
 	mu         struct {
 		sync.Mutex
@@ -68,7 +75,8 @@ type client struct {
 
 func (c *client) init() {
 	c.began = time.Now()
-	c.lastActive.Store(c.began.Unix())
+	c.tick()
+	c.lastActive.Store(int64(c.clock))
 	c.protocol.Store(2)
 	c.w.conn = c.conn
 	c.getOne = func(t *table.Table) { c.get.value, _, _ = t.Get(c.get.key) }
@@ -104,7 +112,8 @@ func (c *client) serve(ctx context.Context) error {
 		} else if err != nil {
 			return c.fail(err)
 		}
-		c.lastActive.Store(time.Now().Unix())
+		c.tick()
+		c.lastActive.Store(int64(c.clock))
 	}
 }
 
@@ -126,7 +135,7 @@ func (c *client) requests(ctx context.Context) error {
 			err = c.execute(ctx, c.parser.args)
 		} else if err != nil && whole {
 			c.complete(ctx)
-			c.w.error("ERR " + err.Error())
+			c.refuse(nil, "ERR "+err.Error())
 			err = nil
 		}
 		c.conn.Discard(n)
@@ -171,6 +180,7 @@ func (c *client) pace() {
 	if err := c.conn.Pace(); c.w.err == nil {
 		c.w.err = err
 	}
+	c.tick() // the client's time, not that of its next request
 }
 
 // fail tells the client of a breach of the protocol or of a limit, if that is what err is, and returns err.
@@ -191,7 +201,6 @@ func (c *client) fail(err error) error {
 
 // execute carries out one request, or adds it to the batch. Args are valid until it returns. An error ends the connection.
 func (c *client) execute(ctx context.Context, args [][]byte) error {
-	c.front.commands.Add(1)
 	cmd, problem := find(args, c.parser.inlined)
 	if refused := c.transaction(args[0]); refused != "" {
 		cmd, problem = nil, refused
@@ -201,7 +210,7 @@ func (c *client) execute(ctx context.Context, args [][]byte) error {
 		return errAttack
 	case problem != "":
 		c.complete(ctx)
-		c.w.error(problem)
+		c.refuse(cmd, problem)
 		return nil
 	}
 	c.last.Store(cmd)
@@ -214,11 +223,19 @@ func (c *client) execute(ctx context.Context, args [][]byte) error {
 	}
 	c.complete(ctx)
 	if problem != "" {
-		c.w.error(problem)
+		c.refuse(cmd, problem)
 		return nil
 	}
+	c.w.outcome = metrics.OK
 	cmd.run(c, ctx, args)
+	c.answered(cmd, args)
 	return nil
+}
+
+// refuse answers a request that has not been carried out. It may be none of a known command (nil).
+func (c *client) refuse(cmd *command, problem string) {
+	c.w.error(problem)
+	c.answered(cmd, nil)
 }
 
 // transaction refuses MULTI, and then everything up to its end: a client that sends a transaction in one pipeline must not have half of it
@@ -250,11 +267,14 @@ func (c *client) add(ctx context.Context, cmd *command, change *table.Command) {
 	}
 	if !c.conn.Take(len(encoded)) {
 		c.complete(ctx)
-		c.w.error("TRYAGAIN not executed: commands of all connections that wait for the chain are at their limit of 1 GiB")
+		c.refuse(cmd, "TRYAGAIN not executed: commands of all connections that wait for the chain are at their limit of 1 GiB")
 		return
 	}
+	if len(c.pending) == 0 {
+		c.pendingSince = c.clock
+	}
 	c.pending = append(c.pending, &replica.Call{Command: encoded})
-	c.replies = append(c.replies, cmd.reply)
+	c.asked = append(c.asked, cmd)
 	c.pendingBytes += len(encoded)
 }
 
@@ -264,35 +284,38 @@ func (c *client) complete(ctx context.Context) {
 		return
 	}
 	c.front.config.Backend.Write(c.context(ctx), c.pending)
+	c.tick()
+	took := c.clock - c.pendingSince
 	for i, call := range c.pending {
+		c.w.outcome = metrics.OK
 		if call.Err != nil {
 			c.doubt = c.doubt || errors.Is(call.Err, replica.ErrUncertain) || errors.Is(call.Err, replica.ErrForgotten)
 			c.w.error(explain(call.Err))
 		} else if problem := refusal(call.Result.Code); problem != "" {
 			c.w.error(problem)
 		} else {
-			c.replies[i](&c.w, call.Result)
+			c.asked[i].reply(&c.w, call.Result)
 		}
+		c.recordWrite(i, took)
 	}
 	clear(c.pending)
 	c.conn.Give(c.pendingBytes)
 	if cap(c.pending) > 64 {
-		c.pending, c.replies = nil, nil
+		c.pending, c.asked = nil, nil
 	}
-	c.pending, c.replies, c.pendingBytes = c.pending[:0], c.replies[:0], 0
+	c.pending, c.asked, c.pendingBytes = c.pending[:0], c.asked[:0], 0
 }
 
 // context is for a request that begins now. Requests that follow closely share one.
 func (c *client) context(ctx context.Context) context.Context {
 	r := &c.requestContext
-	now := time.Now()
-	if r.cancel != nil && now.Sub(r.since) < contextAge && r.Err() == nil {
+	if r.cancel != nil && c.clock-r.since < contextAge && r.Err() == nil {
 		return r.Context
 	}
 	if r.cancel != nil {
 		r.cancel()
 	}
-	r.since = now
+	r.since = c.clock
 	r.Context, r.cancel = context.WithTimeout(ctx, c.front.config.RequestTimeout)
 	return r.Context
 }

@@ -29,6 +29,8 @@ type command struct {
 	run func(c *client, ctx context.Context, args [][]byte)
 
 	sub map[string]*command // by name of the subcommand; run, if not nil, is for a request without one
+
+	index int // among the commands that are counted; subcommands count as the command that they are of
 }
 
 // keys says where a command's keys are among its args: first, first+step, ... up to last, where -1 is the last arg. The
@@ -52,8 +54,11 @@ var rows []*command
 func init() {
 	rows = slices.Concat(stringCommands(), keyCommands(), connectionCommands(), serverCommands())
 	commands = make(map[string]*command, len(rows))
-	for _, c := range rows {
-		commands[c.name] = c
+	for i, c := range rows {
+		commands[c.name], c.index = c, i
+		for _, sub := range c.sub {
+			sub.index = i
+		}
 	}
 	commands["post"], commands["host:"] = attack, attack
 }
@@ -61,7 +66,7 @@ func init() {
 // maxName is longer than every command's name.
 const maxName = 32
 
-// find is the command that args ask for, its subcommand if it has those, or the error to be answered.
+// find is the command that args ask for, its subcommand if it has those, nil if there is none; and the error to be answered.
 func find(args [][]byte, inline bool) (cmd *command, problem string) {
 	cmd = lookup(commands, args[0])
 	if cmd == attack || inline && isHTTP(args) {
@@ -73,12 +78,12 @@ func find(args [][]byte, inline bool) (cmd *command, problem string) {
 	if cmd.sub != nil && len(args) > 1 {
 		sub := lookup(cmd.sub, args[1])
 		if sub == nil {
-			return nil, fmt.Sprintf("ERR unknown subcommand '%.128s'. Try %s HELP.", args[1], strings.ToUpper(cmd.name))
+			return cmd, fmt.Sprintf("ERR unknown subcommand '%.128s'. Try %s HELP.", args[1], strings.ToUpper(cmd.name))
 		}
 		cmd = sub
 	}
 	if len(args) != cmd.arity && (cmd.arity >= 0 || len(args) < -cmd.arity) {
-		return nil, wrongArity(cmd)
+		return cmd, wrongArity(cmd)
 	}
 	return cmd, cmd.checkKeys(args)
 }

@@ -314,7 +314,7 @@ func (c *client) describe() string {
 		{"laddr", c.conn.LocalAddr().String()},
 		{"name", name},
 		{"age", strconv.FormatInt(int64(now.Sub(c.began).Seconds()), 10)},
-		{"idle", strconv.FormatInt(max(0, now.Unix()-c.lastActive.Load()), 10)},
+		{"idle", strconv.FormatInt(int64((time.Since(c.front.began) - time.Duration(c.lastActive.Load())).Seconds()), 10)},
 		{"flags", "N"},
 		{"db", "0"},
 		{"sub", "0"},

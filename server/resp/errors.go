@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/chaintable/chaintable/replica"
+	"github.com/chaintable/chaintable/server/metrics"
 	"github.com/chaintable/chaintable/table"
 )
 
@@ -34,6 +35,19 @@ func explain(err error) string {
 		}
 	}
 	return "UNCERTAIN may have been executed: " + why(err)
+}
+
+// outcomeOf is what an error of the protocol says became of the request.
+func outcomeOf(problem string) metrics.Outcome {
+	switch code, _, _ := strings.Cut(problem, " "); code {
+	case "OOM":
+		return metrics.Refused
+	case "LOADING", "TRYAGAIN":
+		return metrics.NotExecuted
+	case "UNCERTAIN":
+		return metrics.Uncertain
+	}
+	return metrics.Invalid
 }
 
 // why is an error's text without the words that the reply's prefix says already.

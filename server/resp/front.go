@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/chaintable/chaintable/internal/notes"
+	"github.com/chaintable/chaintable/server/metrics"
 	"github.com/chaintable/chaintable/server/stream"
 )
 
@@ -22,7 +23,8 @@ type Front struct {
 	listings chan struct{}
 
 	connections atomic.Int64 // ever
-	commands    atomic.Int64 // ever
+	requests    *metrics.Requests
+	counted     []metrics.Command // by index of the command; the last is for those that are none
 
 	mu struct {
 		sync.Mutex
@@ -34,13 +36,25 @@ type Front struct {
 func New(config Config) *Front {
 	f := &Front{config: config, began: time.Now(), listings: make(chan struct{}, 2)}
 	f.mu.clients = make(map[int64]*client)
+	var names []string
+	for _, c := range rows {
+		names = append(names, c.name)
+	}
+	f.requests = metrics.NewRequests("resp", names, config.Slow)
+	for _, name := range append(names, metrics.Other) {
+		f.counted = append(f.counted, f.requests.Command(name))
+	}
 	return f
 }
+
+// Requests counts what clients ask for.
+func (f *Front) Requests() *metrics.Requests { return f.requests }
 
 // Serve serves conn, of which first has been read already, until the client or ctx ends, or another server takes the connection. The client has
 // agreed on that version of RESP. The caller closes conn then, and also to end Serve early; what waits for the chain ends with ctx.
 func (f *Front) Serve(ctx context.Context, conn net.Conn, first []byte, version int, exit *stream.Exit) {
-	c := &client{front: f, conn: stream.New(conn, first, f.config.Limits), exit: exit}
+	c := &client{front: f, conn: stream.New(conn, first, f.config.Limits), exit: exit, recorder: f.requests.Connect()}
+	defer c.recorder.Disconnect()
 	defer func() { _ = c.conn.Close() }()
 	c.id = f.connections.Add(1)
 	c.init()

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/chaintable/chaintable/server/metrics"
 	"github.com/chaintable/chaintable/server/stream"
 )
 
@@ -22,6 +23,9 @@ type writer struct {
 	buf   []byte
 	resp3 bool
 	err   error // of the connection
+
+	// outcome is what became of the request that is being answered: OK, unless something else was said.
+	outcome metrics.Outcome
 }
 
 // flush sends what was gathered.
@@ -58,7 +62,10 @@ func (w *writer) simple(s string) { w.line('+', s) }
 func (w *writer) ok() { w.simple("OK") }
 
 // error writes an error; s starts with its code. What would break the line is replaced.
-func (w *writer) error(s string) { w.line('-', printable([]byte(s))) }
+func (w *writer) error(s string) {
+	w.outcome = outcomeOf(s)
+	w.line('-', printable([]byte(s)))
+}
 
 func (w *writer) int(n int64) { w.number(':', n) }
 

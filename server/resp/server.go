@@ -205,7 +205,7 @@ func infoMemory(f *Front) []string {
 func infoStats(f *Front) []string {
 	return []string{
 		fmt.Sprintf("total_connections_received:%d", f.connections.Load()),
-		fmt.Sprintf("total_commands_processed:%d", f.commands.Load()),
+		fmt.Sprintf("total_commands_processed:%d", f.requests.Total()),
 	}
 }
 

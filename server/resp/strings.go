@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/chaintable/chaintable/replica"
+	"github.com/chaintable/chaintable/server/metrics"
 	"github.com/chaintable/chaintable/server/stream"
 	"github.com/chaintable/chaintable/table"
 )
@@ -69,6 +70,9 @@ func strlen(c *client, ctx context.Context, args [][]byte) {
 func (c *client) getKey(ctx context.Context, key []byte) bool {
 	c.get.key = key
 	ok := c.read(ctx, replica.Key(key), c.getOne)
+	if ok && c.get.value == nil {
+		c.w.outcome = metrics.Miss
+	}
 	c.get.key = nil
 	return ok
 }

@@ -44,6 +44,9 @@ type Limits struct {
 // NewLimits makes the limits of design.md.
 func NewLimits() *Limits { return &Limits{Input: NewQuota(MaxInput)} }
 
+// Unread is how many bytes are queued at all connections.
+func (l *Limits) Unread() int64 { return l.unread.Load() }
+
 // admit tells whether c may queue more. While all together have little queued, everybody may; beyond that one connection at
 // a time, until it has none queued. So a thousand clients that never read cost little, and one that reads only when it
 // has sent all it wants to is served all the same; several of these one after the other.

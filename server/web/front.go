@@ -39,6 +39,7 @@ type Backend interface {
 
 // Config is what a Front needs. Every field but Hosts is required.
 type Config struct {
+	Metrics http.Handler // of /metrics
 	Backend Backend
 	Logger  *slog.Logger
 	Version string     // of Chaintable
@@ -101,6 +102,7 @@ func (f *Front) handler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", f.ready)
 	mux.HandleFunc("GET /status", f.status)
+	mux.Handle("GET /metrics", f.config.Metrics)
 	return f.guard(mux)
 }
 

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func serve(t *testing.T, backend web.Backend) (dial func() net.Conn, end func()) {
 	front := web.New(web.Config{
 		Backend: backend, Logger: slog.New(slog.DiscardHandler), Version: "1.2.3", Clients: func() int { return 7 },
-		Hosts: []string{"table.example"},
+		Hosts: []string{"table.example"}, Metrics: http.NotFoundHandler(),
 	})
 	var served sync.WaitGroup
 	var open []net.Conn

@@ -5,14 +5,17 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/chaintable/chaintable/chain"
 	"github.com/chaintable/chaintable/replica"
+	"github.com/chaintable/chaintable/server/metrics"
 	"github.com/chaintable/chaintable/server/stream"
 	"github.com/chaintable/chaintable/table"
 )
@@ -35,30 +38,45 @@ type Backend interface {
 	Status() replica.Status
 }
 
-// Config is what a Front needs. Every field is required.
+// Config is what a Front needs. Every field but Slow is required.
 type Config struct {
 	Backend        Backend
 	Limits         *stream.Limits
 	Logger         *slog.Logger
 	RequestTimeout time.Duration // how long a request may wait for the chain
+	Slow           metrics.Slow
 }
 
 // Front serves the seed protocol to any number of connections. Its methods may be called concurrently.
 type Front struct {
 	config   Config
+	began    time.Time
 	listings chan struct{} // getkeys under way: each keeps a snapshot of the table
+	requests *metrics.Requests
+	counted  map[int32]metrics.Command // by opcode
+	other    metrics.Command
 }
 
 // New makes a Front.
 func New(config Config) *Front {
-	return &Front{config: config, listings: make(chan struct{}, 2)}
+	f := &Front{config: config, began: time.Now(), listings: make(chan struct{}, 2), counted: make(map[int32]metrics.Command)}
+	f.requests = metrics.NewRequests("seed", slices.Collect(maps.Values(names)), config.Slow)
+	for opcode, name := range names {
+		f.counted[opcode] = f.requests.Command(name)
+	}
+	f.other = f.requests.Command(metrics.Other)
+	return f
 }
+
+// Requests counts what clients ask for.
+func (f *Front) Requests() *metrics.Requests { return f.requests }
 
 // Serve serves conn, of which first has been read already, until the client or ctx ends, or another server takes the connection. The caller closes
 // conn then, and also to end Serve early; what waits for the chain ends with ctx.
 func (f *Front) Serve(ctx context.Context, conn net.Conn, first []byte, exit *stream.Exit) {
-	c := &client{front: f, conn: stream.New(conn, first, f.config.Limits), exit: exit}
+	c := &client{front: f, conn: stream.New(conn, first, f.config.Limits), exit: exit, recorder: f.requests.Connect()}
 	defer func() {
+		c.recorder.Disconnect()
 		c.conn.Give(c.pendingBytes)
 		_ = c.conn.Close()
 	}()
@@ -73,19 +91,26 @@ type client struct {
 	conn    *stream.Conn
 	exit    *stream.Exit
 	decoder decoder
-	last    chain.Seq // of the connection's writes
-	doubt   bool      // it was told of a write that nobody knows the outcome of
+	last    chain.Seq       // of the connection's writes
+	doubt   bool            // it was told of a write that nobody knows the outcome of
+	outcome metrics.Outcome // of the request that is being answered
 
-	// pending are writes that have come and have no number yet.
+	// pending are writes that have come and have no number yet; the first came at pendingSince.
 	pending      []*replica.Call
 	opcodes      []int32
 	pendingBytes int
+	pendingSince time.Duration
+
+	// clock is when the newest input came, or the request before the present one was answered, from front.began on.
+	clock    time.Duration
+	recorder metrics.Recorder
 }
 
 // serve answers requests until the connection ends. It returns why, nil for a client that has ended it.
 func (c *client) serve(ctx context.Context) error {
 	then := open
 	for {
+		c.tick()
 		err := c.requests(ctx, then)
 		if errors.Is(err, errTaken) {
 			return nil
@@ -190,13 +215,21 @@ func (c *client) execute(ctx context.Context, r *request) error {
 	if err := c.complete(ctx); err != nil {
 		return err
 	}
-	if !ok || need.kind != r.Type {
+	c.outcome = metrics.OK
+	err := c.carryOut(ctx, r, ok && need.kind == r.Type)
+	c.answered(r)
+	return err
+}
+
+// carryOut answers a request that changes nothing, and one that makes no sense.
+func (c *client) carryOut(ctx context.Context, r *request, sense bool) error {
+	switch {
+	case !sense:
+		c.outcome = metrics.Invalid
 		return c.send(replyError())
-	}
-	switch r.Opcode {
-	case opGet:
+	case r.Opcode == opGet:
 		return c.get(ctx, r.Key)
-	case opGetKeys:
+	case r.Opcode == opGetKeys:
 		return c.keys(ctx)
 	}
 	answer, err := c.answer(ctx, r)
@@ -208,6 +241,7 @@ func (c *client) execute(ctx context.Context, r *request) error {
 
 // failed answers a request that failed.
 func (c *client) failed(err error) error {
+	c.outcome = metrics.OutcomeOf(err)
 	c.front.config.Logger.Debug("request failed", "client", c.conn.RemoteAddr(), "error", err)
 	return c.send(replyError())
 }
@@ -225,7 +259,11 @@ func (c *client) add(ctx context.Context, opcode int32, change *table.Command) e
 		if err := c.complete(ctx); err != nil {
 			return err
 		}
+		c.recorder.Record(c.front.counted[opcode], metrics.NotExecuted, 1, 0)
 		return c.send(replyError())
+	}
+	if len(c.pending) == 0 {
+		c.pendingSince = c.clock
 	}
 	c.pending = append(c.pending, &replica.Call{Command: encoded, Numbered: true})
 	c.opcodes = append(c.opcodes, opcode)
@@ -244,6 +282,8 @@ func (c *client) complete(ctx context.Context) error {
 	c.conn.Give(c.pendingBytes)
 	pending, codes := c.pending, c.opcodes
 	c.pending, c.opcodes, c.pendingBytes = nil, nil, 0
+	c.tick()
+	c.recordWrites(pending, codes)
 	for i, call := range pending {
 		answer := replyError()
 		c.doubt = c.doubt || errors.Is(call.Err, replica.ErrUncertain) || errors.Is(call.Err, replica.ErrForgotten)
@@ -273,6 +313,7 @@ func (c *client) get(ctx context.Context, key []byte) error {
 	case err != nil:
 		return c.failed(err)
 	case !ok:
+		c.outcome = metrics.Miss
 		return c.send(replyError())
 	case len(value) < sharedBytes:
 		return c.send(append(replyData(len(value)), value...))

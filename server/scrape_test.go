@@ -1,0 +1,174 @@
+package server_test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"github.com/chaintable/chaintable/server"
+)
+
+// scraped is what a server shows Prometheus, by name.
+type scraped map[string]*dto.MetricFamily
+
+// scrape asks a server for its metrics, and holds them to Prometheus' format and habits.
+func scrape(t *testing.T, m *member) scraped {
+	t.Helper()
+	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Get("http://" + m.address + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || answer.Body.Close() != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("%s, %v: %s", answer.Status, err, body)
+	}
+	problems, err := promlint.New(bytes.NewReader(body)).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		if strings.HasPrefix(p.Metric, "chaintable_") {
+			t.Errorf("%s: %s", p.Metric, p.Text)
+		}
+	}
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(body))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, body)
+	}
+	return families
+}
+
+// metric is the one of a name with labels, given as "name=value".
+func (s scraped) metric(t *testing.T, name string, labels ...string) *dto.Metric {
+	t.Helper()
+	var found *dto.Metric
+metrics:
+	for _, m := range s[name].GetMetric() {
+		for _, want := range labels {
+			key, value, _ := strings.Cut(want, "=")
+			if label(m, key) != value {
+				continue metrics
+			}
+		}
+		if found != nil {
+			t.Fatalf("%s: several with %v", name, labels)
+		}
+		found = m
+	}
+	if found == nil {
+		t.Fatalf("no %s with %v", name, labels)
+	}
+	return found
+}
+
+func label(m *dto.Metric, name string) string {
+	for _, l := range m.GetLabel() {
+		if l.GetName() == name {
+			return l.GetValue()
+		}
+	}
+	return ""
+}
+
+// value is that of a counter or gauge, or how many a histogram has counted.
+func (s scraped) value(t *testing.T, name string, labels ...string) float64 {
+	t.Helper()
+	m := s.metric(t, name, labels...)
+	return m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+}
+
+func bulks(args ...string) string {
+	var b strings.Builder
+	b.WriteString("*" + strconv.Itoa(len(args)) + "\r\n")
+	for _, a := range args {
+		b.WriteString("$" + strconv.Itoa(len(a)) + "\r\n" + a + "\r\n")
+	}
+	return b.String()
+}
+
+// Every request of RESP and of the seed protocol is counted once, as what its client was told, whatever hostile clients call theirs.
+func TestRequestsAreCounted(t *testing.T) {
+	m := startChain(t, 1, func(c *server.Config) { c.MaxClients = 77 })[0]
+	resp := dial(t, m)
+	ask(t, resp, bulks("SET", "k", "v")+bulks("set", "k", "w", "NX")+bulks("GET", "k")+bulks("GET", "none")+bulks("Incr", "k"),
+		"+OK\r\n$-1\r\n$1\r\nv\r\n$-1\r\n-ERR value is not an integer or out of range\r\n")
+	ask(t, resp, bulks("SET", "k")+bulks("CLIENT", "ID")+bulks("CLIENT", "nonsense\xff"), "-ERR wrong number of arguments for 'set' command\r\n")
+	for _, name := range []string{"nonsense", "non\nsense\"", "\xff", strings.Repeat("x", 1000)} {
+		ask(t, resp, bulks(name), "")
+	}
+	ask(t, resp, bulks("PING"), "")
+	for reply := ""; !strings.HasSuffix(reply, "+PONG\r\n"); { // all before it is answered, and counted
+		b := make([]byte, 4096)
+		n, err := resp.Read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply += string(b[:n])
+	}
+	wire := dial(t, m)
+	ask(t, wire, "\x08\x1e\x10\x0a\x1a\x01k", "\x08\x1f\x10\x14\x2a\x01v")     // get
+	ask(t, wire, "\x08\x1e\x10\x0a\x1a\x04none", "\x08\x63\x10\x3c\x30\x01")   // get
+	ask(t, wire, "\x08\x28\x10\x1e\x1a\x01p\x2a\x01v\x08\x0a\x10\x3c", "\x08") // put, size
+	ask(t, wire, "\x08\x07\x10\x3c", "")                                       // no opcode
+	s := scraped(nil)
+	waitFor(t, "the last request to be counted", func() bool {
+		s = scrape(t, m)
+		return s.value(t, "chaintable_requests_total", "protocol=seed", "command=other", "outcome=invalid") == 1 &&
+			s.value(t, "chaintable_requests_total", "protocol=resp", "command=ping", "outcome=ok") == 1
+	})
+	for want, n := range map[string]float64{
+		"resp set ok": 1, "resp set miss": 1, "resp set invalid": 1, "resp get ok": 1, "resp get miss": 1, "resp incr invalid": 1,
+		"resp client ok": 1, "resp client invalid": 1, "resp other invalid": 4, "resp ping ok": 1,
+		"seed get ok": 1, "seed get miss": 1, "seed put ok": 1, "seed size ok": 1, "seed other invalid": 1,
+		"resp set uncertain": 0, "seed verify ok": 0,
+	} {
+		f := strings.Fields(want)
+		if got := s.value(t, "chaintable_requests_total", "protocol="+f[0], "command="+f[1], "outcome="+f[2]); got != n {
+			t.Errorf("%s: %v, want %v", want, got, n)
+		}
+	}
+	total := 0.0
+	for _, m := range s["chaintable_requests_total"].GetMetric() {
+		total += m.GetCounter().GetValue()
+	}
+	timed := 0.0
+	for _, m := range s["chaintable_request_duration_seconds"].GetMetric() {
+		timed += float64(m.GetHistogram().GetSampleCount())
+	}
+	if total != 18 || timed != total {
+		t.Errorf("%v requests counted and %v timed, want 18", total, timed)
+	}
+	for _, c := range []struct {
+		name string
+		want float64
+		of   []string
+	}{
+		{"chaintable_clients", 1, []string{"protocol=resp"}},
+		{"chaintable_clients", 1, []string{"protocol=seed"}},
+		{"chaintable_clients_limit", 77, nil},
+		{"chaintable_keys", 2, nil},
+		{"chaintable_build_info", 1, []string{"version=1.2.3"}},
+		{"chaintable_role", 1, []string{"role=single"}},
+		{"chaintable_role", 0, []string{"role=head"}},
+		{"chaintable_serving", 1, nil},
+		{"chaintable_members", 1, nil},
+	} {
+		if got := s.value(t, c.name, c.of...); got != c.want {
+			t.Errorf("%s%v is %v, want %v", c.name, c.of, got, c.want)
+		}
+	}
+	if s.value(t, "go_goroutines") < 5 {
+		t.Error("no goroutines")
+	}
+}
