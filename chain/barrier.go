@@ -95,5 +95,7 @@ func (r *Replica) barrierApplied() {
 	for _, id := range b.asked {
 		r.out.Answer = append(r.out.Answer, Answer{ID: id, Kind: AnswerRead})
 	}
+	r.counts.Barriers++
+	r.counts.Reads += uint64(len(b.asked))
 	b.asked, b.passed = nil, false
 }

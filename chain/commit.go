@@ -23,6 +23,7 @@ func (r *Replica) touch(e *Entry) {
 func (r *Replica) push(e Entry) {
 	r.touch(&e)
 	r.log.push(e)
+	r.hops.appended(r, e.Seq)
 	if r.cfg.Self.Durable {
 		r.out.Append = append(r.out.Append, e)
 	} else {
@@ -69,6 +70,7 @@ func (r *Replica) advance() {
 func (r *Replica) commit(seq Seq) {
 	if seq > r.committed {
 		r.committed = max(r.committed, r.log.floor(seq).Seq)
+		r.hops.committed(r)
 	}
 	if r.isHead() {
 		r.headCommitted()
@@ -101,6 +103,7 @@ func (r *Replica) tableApplied(in Applied) {
 	r.applied, r.bytes = in.Through, in.Bytes
 	raise(&r.gate.applied, uint64(r.applied))
 	r.head.applied(r.applied)
+	r.hops.applied(r)
 	r.requestsApplied(in.Forgotten)
 	r.barrierApplied()
 }

@@ -121,6 +121,7 @@ func (r *Replica) ack(from MemberID, m Ack) {
 		d.received = rec
 	}
 	d.durable = max(d.durable, min(m.Durable, last))
+	r.hops.received(r)
 	if r.isTail() {
 		return // a learner commits nothing
 	}
@@ -131,6 +132,8 @@ func (r *Replica) ack(from MemberID, m Ack) {
 func (r *Replica) linkReset(peer MemberID) {
 	if to, ok := r.view.successor(r.self.MemberID); ok && to.MemberID == peer {
 		r.down.relink()
+		r.hops.relinked()
+		r.counts.Resets++
 	}
 	if from, ok := r.view.predecessor(r.self.MemberID); ok && from.MemberID == peer {
 		r.up.ackDue = true

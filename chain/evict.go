@@ -29,6 +29,9 @@ func (r *Replica) tickPings() {
 		if i != r.index {
 			r.sendTo(m, Ping{})
 		}
+		if i == r.index+1 {
+			r.hops.pinged(r)
+		}
 	}
 }
 
@@ -40,6 +43,8 @@ func (r *Replica) pinged(from MemberID, m Ping) {
 	r.ping.heard[from] = r.now
 	if !m.Reply {
 		r.sendTo(to, Ping{Reply: true})
+	} else if r.view.Index(from) == r.index+1 {
+		r.hops.answered(r)
 	}
 }
 

@@ -47,6 +47,7 @@ func (r *Replica) unstage() {
 func (r *Replica) forget(from MemberID) {
 	r.learn.from = from
 	r.log.truncate(r.committed)
+	r.hops.forget()
 	end := r.log.last()
 	r.durable = end.Seq
 	if r.cfg.Self.Durable {
@@ -103,6 +104,7 @@ func (r *Replica) restored(in Restored) {
 		return
 	}
 	r.log, r.learn.staging = s.log, nil
+	r.hops.forget()
 	r.cuts++
 	r.snapshotTaken()
 	r.applying, r.applied, r.bytes = s.base.Seq, s.base.Seq, in.Bytes

@@ -61,6 +61,9 @@ type Replica struct {
 	leave  leaving
 	lost   lostChain
 	probe  probes
+
+	hops   hops   // for those who look at us; they decide nothing
+	counts Counts // the same
 }
 
 // New makes a replica that is in no chain. It registers with the first Tick.
@@ -102,6 +105,7 @@ func (r *Replica) recover(rec *Recovered) {
 func (r *Replica) Step(now Time, in Input) {
 	r.now = max(r.now, now)
 	r.watch.pass(r)
+	r.hops.pass(r)
 	switch in.(type) {
 	case Received, Request, ReadBarrier, Applied: // frequent, and no reason to change the view
 	default:
@@ -314,6 +318,7 @@ func (r *Replica) adopt(v Recorded, session uint64) {
 	r.watch.adopted(r, session)
 	r.change = change{due: true, deleting: r.change.deleting, deletes: r.change.deletes}
 	r.ping.restart(r)
+	r.hops.relinked()
 	r.probe = probes{}
 	r.head.reset()
 
@@ -347,34 +352,36 @@ func (r *Replica) forgetRequests() {
 
 // news tells of a change of the view.
 func (r *Replica) news(old View) {
+	change, cause := r.causeOf(old, r.view.View)
+	r.counts.Changes[change]++
 	r.out.News = append(r.out.News, News{
-		Text: ViewChanged, View: r.view.View, Cause: r.causeOf(old, r.view.View), Took: r.watch.sinceTrouble(old, r.view.View, r),
+		Text: ViewChanged, View: r.view.View, Cause: cause, Took: r.watch.sinceTrouble(old, r.view.View, r),
 	})
 }
 
-// causeOf says in words what made old into v.
-func (r *Replica) causeOf(old, v View) string {
+// causeOf says what made old into v, also in words.
+func (r *Replica) causeOf(old, v View) (Change, string) {
 	if old.Chain != v.Chain {
 		if len(old.Members) == 0 {
 			if v.Epoch == 1 {
-				return "new chain"
+				return ChangeMade, "new chain"
 			}
-			return "found the chain"
+			return ChangeFound, "found the chain"
 		}
-		return "the chain began anew, empty"
+		return ChangeAnew, "the chain began anew, empty"
 	}
 	if len(old.Members) == 0 || v.Epoch > old.Epoch+1 {
-		return fmt.Sprintf("epochs %d to %d", old.Epoch+1, v.Epoch)
+		return ChangeSeveral, fmt.Sprintf("epochs %d to %d", old.Epoch+1, v.Epoch)
 	}
 	for _, m := range v.Members {
 		if old.Index(m.MemberID) < 0 {
 			if old.Learner.MemberID == m.MemberID {
-				return m.Address + " joined as tail"
+				return ChangeJoined, m.Address + " joined as tail"
 			}
-			return m.Address + " restarted the chain"
+			return ChangeRestarted, m.Address + " restarted the chain"
 		}
 	}
-	cause := ""
+	change, cause := ChangeLeft, ""
 	for _, m := range old.Members {
 		if v.Index(m.MemberID) < 0 {
 			if cause != "" {
@@ -384,18 +391,19 @@ func (r *Replica) causeOf(old, v View) string {
 				cause += m.Address + " left" // nobody could have removed it yet
 			} else {
 				cause += m.Address + " removed"
+				change = ChangeRemoved
 			}
 		}
 	}
 	switch {
 	case cause != "":
-		return cause
+		return change, cause
 	case v.Learner.MemberID != (MemberID{}):
-		return v.Learner.Address + " begins to learn"
+		return ChangeLearning, v.Learner.Address + " begins to learn"
 	case old.Learner.MemberID != (MemberID{}):
-		return "learner " + old.Learner.Address + " dropped"
+		return ChangeDropped, "learner " + old.Learner.Address + " dropped"
 	}
-	return "settings changed"
+	return ChangeSettings, "settings changed"
 }
 
 // halt ends the server: it cannot go on without an operator.

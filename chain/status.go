@@ -19,6 +19,10 @@ type Status struct {
 	Pending   int           // requests of this server that wait for an answer
 	Learner   LearnerProgress
 	State     string // member, or in words what this server is doing instead
+
+	Predecessor, Successor Neighbour
+	Hops                   Hops
+	Counts                 Counts
 }
 
 // LearnerProgress is how far the learner is, as its tail or the learner itself knows.
@@ -35,8 +39,9 @@ func (r *Replica) Serving() bool { return r.serving() && !r.leave.wanted }
 func (r *Replica) Status() Status {
 	s := Status{
 		Self: r.self, Role: r.role(), Serving: r.Serving(), View: r.view.View, Last: r.log.last().Seq, Stable: r.stable(), Committed: r.committed,
-		Applied: r.applied, Pending: len(r.req.byID), State: r.state(),
+		Applied: r.applied, Pending: len(r.req.byID), State: r.state(), Hops: r.hops.shown(r.now), Counts: r.counts,
 	}
+	s.Predecessor, s.Successor = r.neighbours()
 	if until := Time(r.gate.lease.Load()); until > r.now {
 		s.LeaseLeft = until.Sub(r.now)
 	}

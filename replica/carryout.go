@@ -82,6 +82,7 @@ func (r *Replica) apply(entries []chain.Apply) {
 		}
 	}
 	through := entries[len(entries)-1].Entry.Seq
+	r.now = r.config.Clock() // the table may have taken its time
 	r.step(chain.Applied{Through: through, Bytes: t.Bytes(), Forgotten: forgotten})
 	r.waiters.wake(through)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/chaintable/chaintable/table"
 )
 
-// Status is how a server is, as of the last tick.
+// Status is how a server is, as of the last tick, but for its queues, which are as they are now.
 type Status struct {
 	ID          chain.NodeID
 	Incarnation chain.Incarnation
@@ -26,11 +26,30 @@ type Status struct {
 	Pending   int
 	Keys      int
 	Bytes     int64
+	MaxMemory int64 // beyond which writes are refused; zero for no bound
+	Sessions  int   // in the table
 	Digest    table.Digest
+
+	Predecessor, Successor chain.Neighbour
+	Hops                   chain.Hops
+	Counts                 chain.Counts
+	Queues                 Queues
+}
+
+// Queues is how much waits for the loop, and what waits for its work.
+type Queues struct {
+	Inputs  int // messages of other servers
+	Urgent  int // what the coordinator and operators say
+	Batches int // commands of clients, so many connections'
+	Readers int // reads that wait for entries to be applied
 }
 
 // Status tells how the server is.
-func (r *Replica) Status() Status { return *r.status.Load() }
+func (r *Replica) Status() Status {
+	s := *r.status.Load()
+	s.Queues = Queues{len(r.inputs), len(r.urgent), len(r.batches), r.waiters.count()}
+	return s
+}
 
 // Serving tells whether the server takes clients' requests: a member of a chain does, unless it is leaving or cannot be sure that it
 // still is one.
@@ -44,7 +63,8 @@ func (r *Replica) publish() {
 		Chain: s.View.Chain, Epoch: s.View.Epoch, View: s.View,
 		Last: s.Last, Stable: s.Stable, Committed: s.Committed, Applied: s.Applied,
 		Learner: s.Learner, LeaseLeft: s.LeaseLeft, Pending: s.Pending,
-		Keys: t.Len(), Bytes: t.Bytes(), Digest: t.Digest(),
+		Keys: t.Len(), Bytes: t.Bytes(), Digest: t.Digest(), MaxMemory: r.config.Chain.MaxMemory, Sessions: t.Sessions(),
+		Predecessor: s.Predecessor, Successor: s.Successor, Hops: s.Hops, Counts: s.Counts,
 	})
 	if member := s.View.Index(s.Self.MemberID) >= 0; !member && r.member {
 		r.waiters.fail(false) // what they wait for may never be applied here

@@ -43,6 +43,13 @@ func (w *waiters) drop(x *waiter) {
 	}
 }
 
+// count is how many wait.
+func (w *waiters) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.mu.queue)
+}
+
 // wake lets those go on that waited for no more than seq.
 func (w *waiters) wake(seq chain.Seq) {
 	w.mu.Lock()

@@ -172,3 +172,71 @@ func TestRequestsAreCounted(t *testing.T) {
 		t.Error("no goroutines")
 	}
 }
+
+// What the members show of their chain is one chain, and a write's way along it.
+func TestChainIsMeasured(t *testing.T) {
+	members := startChain(t, 3, nil)
+	for range 50 {
+		for _, m := range members {
+			ask(t, dial(t, m), bulks("SET", "k", "v"), "+OK\r\n")
+		}
+	}
+	waitFor(t, "every member to have applied, and shown, what the others have", func() bool {
+		a, b, c := members[0].Status(), members[1].Status(), members[2].Status()
+		return a.Applied == b.Applied && b.Applied == c.Applied && a.Last == a.Applied && a.Hops.Ping.Count > 0 && b.Hops.Ping.Count > 0
+	})
+	all := make([]scraped, len(members))
+	for i, m := range members {
+		all[i] = scrape(t, m)
+	}
+	for i, s := range all {
+		role := []string{"head", "middle", "tail"}[i]
+		for _, c := range []struct {
+			name string
+			want float64
+			of   []string
+		}{
+			{"chaintable_role", 1, []string{"role=" + role}},
+			{"chaintable_members", 3, nil},
+			{"chaintable_members_target", 3, nil},
+			{"chaintable_uncommitted_entries", 0, nil},
+			{"chaintable_lag_entries", 0, nil},
+			{"chaintable_epoch", all[0].value(t, "chaintable_epoch"), nil},
+			{"chaintable_seq", all[0].value(t, "chaintable_seq", "mark=applied"), []string{"mark=committed"}},
+			{"chaintable_keys", 1, nil},
+			{"chaintable_pending_requests", 0, nil},
+			{"chaintable_queue_length", 0, []string{"queue=batches"}},
+		} {
+			if got := s.value(t, c.name, c.of...); got != c.want {
+				t.Errorf("%s: %s%v is %v, want %v", role, c.name, c.of, got, c.want)
+			}
+		}
+		if left := s.value(t, "chaintable_lease_left_seconds"); left < 0 || left > timeout.Seconds() {
+			t.Errorf("%s: lease of %v s", role, left)
+		}
+		links := len(s["chaintable_link_up"].GetMetric())
+		if want := []int{1, 2, 1}[i]; links != want {
+			t.Errorf("%s: %d links, want %d", role, links, want)
+		}
+		if n := s.value(t, "chaintable_hop_seconds", "phase=applied"); n == 0 {
+			t.Errorf("%s: no entry was watched", role)
+		}
+		received, pings := s.value(t, "chaintable_hop_seconds", "phase=received"), s.value(t, "chaintable_hop_seconds", "phase=ping")
+		if (received > 0) != (role != "tail") || (pings > 0) != (role != "tail") {
+			t.Errorf("%s: %v received and %v pings at a successor", role, received, pings)
+		}
+	}
+	if all[0].value(t, "chaintable_view_changes_total", "cause=made") != 1 || all[2].value(t, "chaintable_view_changes_total", "cause=found") != 1 {
+		t.Error("changes of the view are not counted")
+	}
+	if n := all[1].value(t, "chaintable_sessions"); n < 3 {
+		t.Errorf("%v sessions, although each server has one", n)
+	}
+	mean := func(s scraped) float64 {
+		h := s.metric(t, "chaintable_hop_seconds", "phase=committed").GetHistogram()
+		return h.GetSampleSum() / float64(h.GetSampleCount())
+	}
+	if head, tail := mean(all[0]), mean(all[2]); head <= tail {
+		t.Errorf("committing takes %v s as the head sees it, %v s as the tail does", head, tail)
+	}
+}

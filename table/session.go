@@ -192,3 +192,6 @@ func (s *session) store(number uint64, r Result) (grown int64) {
 	}
 	return resultBytes + steps
 }
+
+// Sessions is how many sessions the table knows. Only who applies commands may ask.
+func (t *Table) Sessions() int { return len(t.sessions.at) }

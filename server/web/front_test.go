@@ -123,7 +123,7 @@ func TestStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := []string{
-		"address", "applied", "bytes", "chain", "clients", "committed", "digest", "epoch", "id", "incarnation", "keys", "last",
+		"address", "applied", "bytes", "chain", "clients", "committed", "digest", "epoch", "hop", "id", "incarnation", "keys", "last",
 		"learner", "lease_left_ms", "members", "role", "rules", "serving", "stable", "state", "target", "version",
 	}; !slices.Equal(slices.Sorted(maps.Keys(got)), want) {
 		t.Errorf("fields %v", slices.Sorted(maps.Keys(got)))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/chaintable/chaintable/chain"
+	"github.com/chaintable/chaintable/replica"
 )
 
 // Status is the answer to /status, in JSON.
@@ -32,6 +33,31 @@ type Status struct {
 	Bytes       int64  `json:"bytes"`
 	Digest      Digest `json:"digest"`
 	Clients     int    `json:"clients"`
+	Hop         Hop    `json:"hop"`
+}
+
+// Hop is how long it takes until what this server sends down the chain has got there: means of the last five to ten seconds, null
+// where nothing was measured.
+type Hop struct {
+	Successor   string   `json:"successor"` // address of the next member, or of the tail's learner; empty for none
+	PingMS      *float64 `json:"ping_ms"`   // until the successor's answer to a ping
+	ReceivedMS  *float64 `json:"received_ms"`
+	CommittedMS *float64 `json:"committed_ms"` // of an entry, from when it was appended here
+	AppliedMS   *float64 `json:"applied_ms"`
+}
+
+func newHop(s *replica.Status) Hop {
+	h := s.Hops
+	return Hop{s.Successor.Address, recent(&h.Ping), recent(&h.Received), recent(&h.Committed), recent(&h.Applied)}
+}
+
+func recent(t *chain.Timing) *float64 {
+	mean, ok := t.Recent()
+	if !ok {
+		return nil
+	}
+	ms := float64(mean.Microseconds()) / 1000
+	return &ms
 }
 
 // Member is a server in the chain.
@@ -69,7 +95,7 @@ func (f *Front) newStatus() Status {
 		LeaseLeftMS: s.LeaseLeft.Milliseconds(), Keys: s.Keys, Bytes: s.Bytes,
 		Target: s.View.Target, Rules: s.View.Rules,
 		Digest:  Digest{uint64(s.Digest.Seq), fmt.Sprintf("%016x", s.Digest.Sum)},
-		Clients: f.config.Clients(),
+		Clients: f.config.Clients(), Hop: newHop(&s),
 	}
 	for _, m := range s.View.Members {
 		out.Members = append(out.Members, newMember(m))

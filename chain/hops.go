@@ -1,0 +1,172 @@
+package chain
+
+import "time"
+
+// HopBounds are the upper bounds of the buckets of a Timing.
+var HopBounds = [...]time.Duration{
+	100 * time.Microsecond, 200 * time.Microsecond, 500 * time.Microsecond,
+	time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond,
+	100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second,
+}
+
+// recently is half of how long a Timing's Recent looks back.
+const recently = 5 * time.Second
+
+// Hops is how long it takes, as this server sees it, until what it sends down the chain has got there. One entry and one ping
+// at a time are watched: the next begins when the one before has ended.
+type Hops struct {
+	Ping      Timing // until the successor's answer to a ping: the link, and what waits for the successor's loop
+	Received  Timing // from when an entry is appended here until the successor says that it holds it, which it says when something commits
+	Committed Timing // from when it is appended here until it is known here that it has committed: this hop and all behind it
+	Applied   Timing // from when it is appended here until it is applied here
+}
+
+// Timing is the times of one kind.
+type Timing struct {
+	Count   uint64
+	Sum     time.Duration
+	Last    time.Duration
+	Buckets [len(HopBounds) + 1]uint64 // the last one has no bound
+
+	since     Time // when now began
+	now, then stretch
+}
+
+// stretch is what was timed in some seconds.
+type stretch struct {
+	count uint64
+	sum   time.Duration
+}
+
+// record takes in one time.
+func (t *Timing) record(d time.Duration, now Time) {
+	t.turn(now)
+	i := 0
+	for i < len(HopBounds) && d > HopBounds[i] {
+		i++
+	}
+	t.Buckets[i]++
+	t.Count++
+	t.Sum, t.Last = t.Sum+d, d
+	t.now.count++
+	t.now.sum += d
+}
+
+// turn forgets what is too old for Recent.
+func (t *Timing) turn(now Time) {
+	switch passed := now.Sub(t.since); {
+	case passed > 2*recently:
+		t.since, t.then, t.now = now, stretch{}, stretch{}
+	case passed > recently:
+		t.since, t.then, t.now = now, t.now, stretch{}
+	}
+}
+
+// Recent is the mean of the last five to ten seconds; ok is false if there was nothing.
+func (t *Timing) Recent() (mean time.Duration, ok bool) {
+	n := t.now.count + t.then.count
+	if n == 0 {
+		return 0, false
+	}
+	return (t.now.sum + t.then.sum) / time.Duration(n), true
+}
+
+// hops watches entries and pings. It decides nothing: no other part of the replica looks at it.
+type hops struct {
+	Hops
+	stepped Time // time of the last step
+
+	entry struct {
+		seq                 Seq // zero: none is watched
+		at                  Time
+		received, committed bool
+	}
+	ping struct {
+		at         Time // when the one that is watched was sent; zero: none is
+		unanswered int  // pings sent to the successor; answers come in their order
+		heard      Time // when the last answer came
+	}
+}
+
+// pass notes the time of a step. If we were away meanwhile, what is watched would show our own absence as that of
+// the successor; whoever is before us sees it.
+func (h *hops) pass(r *Replica) {
+	if h.stepped != 0 && r.now.Sub(h.stepped) > max(r.timeout()/20, 25*time.Millisecond) { // ticks come much more often
+		h.forget()
+	}
+	h.stepped = r.now
+}
+
+// forget watches nothing any more.
+func (h *hops) forget() {
+	h.entry.seq, h.ping.at = 0, 0
+}
+
+// relinked forgets pings that may be lost.
+func (h *hops) relinked() {
+	h.ping.at, h.ping.unanswered = 0, 0
+}
+
+// appended may begin to watch an entry that was just appended here.
+func (h *hops) appended(r *Replica, seq Seq) {
+	if h.entry.seq == 0 && r.isMember() {
+		h.entry.seq, h.entry.at = seq, r.now
+		h.entry.received, h.entry.committed = false, false
+	}
+}
+
+// received notes what the successor has.
+func (h *hops) received(r *Replica) {
+	if e := &h.entry; e.seq != 0 && !e.received && r.down.received >= e.seq {
+		e.received = true
+		h.Received.record(r.now.Sub(e.at), r.now)
+	}
+}
+
+// committed notes what is known to be committed.
+func (h *hops) committed(r *Replica) {
+	if e := &h.entry; e.seq != 0 && !e.committed && r.committed >= e.seq {
+		e.committed = true
+		h.Committed.record(r.now.Sub(e.at), r.now)
+	}
+}
+
+// applied notes what the table holds. With it the entry has come to its end.
+func (h *hops) applied(r *Replica) {
+	if e := &h.entry; e.seq != 0 && r.applied >= e.seq {
+		h.Applied.record(r.now.Sub(e.at), r.now)
+		e.seq = 0
+	}
+}
+
+// pinged notes a ping that is sent to the successor. While another is on its way this one is not watched: nobody could tell their answers
+// apart.
+func (h *hops) pinged(r *Replica) {
+	p := &h.ping
+	if p.at == 0 && r.now.Sub(p.heard) > r.timeout() {
+		p.unanswered = 0 // what has not come by now is lost
+	}
+	if p.unanswered == 0 {
+		p.at = r.now
+	}
+	p.unanswered++
+}
+
+// answered notes the successor's answer to a ping.
+func (h *hops) answered(r *Replica) {
+	p := &h.ping
+	p.heard, p.unanswered = r.now, max(0, p.unanswered-1)
+	if p.at != 0 {
+		h.Ping.record(r.now.Sub(p.at), r.now)
+		p.at = 0
+	}
+}
+
+// shown is Hops as of this moment.
+func (h *hops) shown(now Time) Hops {
+	s := h.Hops
+	for _, t := range []*Timing{&s.Ping, &s.Received, &s.Committed, &s.Applied} {
+		t.turn(now)
+	}
+	return s
+}
