@@ -67,10 +67,15 @@ func runDemo(c *cobra.Command, o *demoOptions) error {
 		return err
 	}
 	log := o.logger(c.ErrOrStderr())
+	stopProfiles, err := o.profiles(c.Context(), log)
+	if err != nil {
+		return err
+	}
+	defer stopProfiles()
 	d := &demo{console: newConsole(c.InOrStdin(), c.OutOrStdout()), news: make(chan chain.News, 1024), port: o.port}
 	d.fleet = newFleet("127.0.0.1", nodeConfig{
 		SessionTimeout: o.sessionTimeout, NoLeases: o.leases == "off", RequestTimeout: o.requestTimeout, MaxClients: o.maxClients,
-		MaxMemory: o.memory, Logger: log,
+		MaxMemory: o.memory, SlowRequests: o.slowLog, Logger: log,
 		OnNews: func(n chain.News) {
 			select {
 			case d.news <- n:

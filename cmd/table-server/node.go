@@ -38,7 +38,8 @@ type nodeConfig struct {
 	NoLeases       bool
 	RequestTimeout time.Duration
 	MaxClients     int
-	MaxMemory      int64 // of the table, in bytes; zero is no bound
+	MaxMemory      int64         // of the table, in bytes; zero is no bound
+	SlowRequests   time.Duration // from which on the log tells of them; zero for never
 
 	Logger *slog.Logger
 	OnNews func(chain.News) // from the server's loop: must not block. Nil: nobody
@@ -115,7 +116,7 @@ func startNode(c nodeConfig) (*node, error) {
 	self.Store(n.replica)
 	n.server, err = server.New(server.Config{
 		Replica: n.replica, Links: links.Serve, MaxClients: c.MaxClients, RequestTimeout: c.RequestTimeout,
-		Dial: connections.Dial, Logger: c.Logger, Version: version.String(), Hosts: []string{name},
+		Dial: connections.Dial, SlowRequests: c.SlowRequests, Logger: c.Logger, Version: version.String(), Hosts: []string{name},
 	})
 	if err != nil {
 		c.Listener.Close()

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/chaintable/chaintable/server/profile"
 )
 
 // options are the flags that every way to run servers has.
@@ -22,10 +24,13 @@ type options struct {
 	leases         string
 	logLevel       string
 	logFormat      string
+	slowLog        time.Duration
+	pprof          string
 
 	memory int64       // maxMemory in bytes, for each server; zero is no bound
 	level  slog.Level  // logLevel
 	format handlerFunc // logFormat
+	port   int         // pprof; meaningless where that is empty
 }
 
 // handlerFunc makes a handler of log lines.
@@ -53,6 +58,8 @@ func (o *options) flags(c *cobra.Command, logLevel string) {
 	f.StringVar(&o.leases, "leases", "on", "off: every read asks the chain, and none relies on clocks that run at the same speed")
 	f.StringVar(&o.logLevel, "log-level", logLevel, "least level of what is logged on standard error: debug, info, warn, error")
 	f.StringVar(&o.logFormat, "log-format", "text", "format of the log: text or json")
+	f.DurationVar(&o.slowLog, "slow-log", 100*time.Millisecond, "log requests that take so long, with their keys, of each command one a second (0: none)")
+	f.StringVar(&o.pprof, "pprof", "", "`port` of 127.0.0.1 on which to serve profiles of this process (default: none)")
 }
 
 // check fills in what follows from the flags. The memory is shared by so many servers.
@@ -84,6 +91,14 @@ func (o *options) check(servers int) error {
 	if err := o.level.UnmarshalText([]byte(o.logLevel)); err != nil {
 		return usagef("--log-level %q: want debug, info, warn or error", o.logLevel)
 	}
+	if o.slowLog < 0 {
+		return usagef("--slow-log %v: want something above 0, or 0 for none", o.slowLog)
+	}
+	if o.pprof != "" {
+		if o.port, err = parsePort("--pprof", o.pprof); err != nil {
+			return err
+		}
+	}
 	if o.format = logFormats[o.logFormat]; o.format == nil {
 		return usagef("--log-format %q: want text or json", o.logFormat)
 	}
@@ -92,6 +107,23 @@ func (o *options) check(servers int) error {
 
 func (o *options) logger(w io.Writer) *slog.Logger {
 	return slog.New(o.format(w, &slog.HandlerOptions{Level: o.level}))
+}
+
+// profiles serves profiles, if that is wanted, until stop is called.
+func (o *options) profiles(ctx context.Context, log *slog.Logger) (stop func(), err error) {
+	if o.pprof == "" {
+		return func() {}, nil
+	}
+	s, err := profile.Listen(ctx, o.port, log)
+	if err != nil {
+		return nil, fmt.Errorf("--pprof: %w", err)
+	}
+	log.Info("serving profiles", "url", "http://"+s.Addr().String()+"/debug/pprof/")
+	return func() {
+		if err := s.Close(); err != nil {
+			log.Warn("profiles: cannot be closed", "error", err)
+		}
+	}, nil
 }
 
 // parsePort reads a port. Zero is any that is free.

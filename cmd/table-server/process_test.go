@@ -188,12 +188,15 @@ func TestCommandLine(t *testing.T) {
 		{"7001 1024 --max-memory lots", 2, []string{"--max-memory", `"lots"`, "512MiB"}},
 		{"7001 1024 --log-level loud", 2, []string{"--log-level", `"loud"`}},
 		{"7001 1024 --log-format xml", 2, []string{"--log-format", `"xml"`}},
+		{"7001 1024 --slow-log -1s", 2, []string{"--slow-log -1s"}},
+		{"7001 1024 --pprof http", 2, []string{"--pprof", `"http"`}},
 		{"demo now", 2, []string{`"now"`}},
 		{"demo --servers 0", 2, []string{"--servers 0"}},
 		{"demo --servers 1000", 2, []string{"--servers 1000"}},
 		{"demo --port 65535", 2, []string{"--port 65535"}},
 
 		{busyPort + " 1024", 1, []string{"port " + busyPort + " of 127.0.0.1 is in use"}},
+		{"0 1024 --pprof " + busyPort, 1, []string{"--pprof", busyPort}},
 		{"demo --port " + busyPort, 1, []string{"port " + busyPort + " of 127.0.0.1 is in use"}},
 		{"0 1024 --listen 127.1.2.3.4", 2, []string{"127.1.2.3.4"}},
 	} {
@@ -215,7 +218,7 @@ func TestCommandLine(t *testing.T) {
 }
 
 func TestServe(t *testing.T) {
-	p := start(t, "0", "64", "--log-format", "json", "--max-memory", "64MiB")
+	p := start(t, "0", "64", "--log-format", "json", "--max-memory", "64MiB", "--slow-log", "0")
 	address := p.expect(`"msg":"listening".*"listen":"([^"]+)".*"max_memory":"64.0 MiB"`)[1]
 	p.expect(`"msg":"serving","role":"single"`)
 	c := dialRESP(t, address)

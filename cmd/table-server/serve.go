@@ -122,6 +122,11 @@ func serve(c *cobra.Command, args []string, o *serveOptions) error {
 		return err
 	}
 	log := o.logger(c.ErrOrStderr())
+	stopProfiles, err := o.profiles(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer stopProfiles()
 	coordinator, err := o.coordinator(args[2:], c.Flags().Changed, log)
 	if err != nil {
 		return err
@@ -144,7 +149,7 @@ func serve(c *cobra.Command, args []string, o *serveOptions) error {
 	news := make(chan struct{}, 1)
 	n, err := startNode(nodeConfig{
 		Listener: l, Address: address, Name: name, Lists: lists, Coordinator: coordinator, Target: o.replicas, Abandon: chain.Epoch(o.abandon),
-		SessionTimeout: o.sessionTimeout, NoLeases: o.leases == "off", RequestTimeout: o.requestTimeout, MaxClients: o.maxClients, MaxMemory: o.memory, Logger: log,
+		SessionTimeout: o.sessionTimeout, NoLeases: o.leases == "off", RequestTimeout: o.requestTimeout, MaxClients: o.maxClients, MaxMemory: o.memory, SlowRequests: o.slowLog, Logger: log,
 		OnNews: func(chain.News) {
 			select {
 			case news <- struct{}{}:

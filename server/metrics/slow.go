@@ -52,7 +52,7 @@ func (r Recorder) Slow(took time.Duration) bool { return r.requests.slow.is(took
 func (r Recorder) Log(s SlowRequest) {
 	args := []any{
 		"protocol", r.requests.protocol, "command", r.requests.commands[s.Command], "outcome", s.Outcome.String(),
-		"took", s.Took, "client", s.Client,
+		"took", s.Took, "client", s.Client.String(),
 	}
 	if s.Key != nil {
 		args = append(args, "key", shown(s.Key))

@@ -7,9 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -103,45 +100,7 @@ func (f *Front) handler() http.Handler {
 	mux.HandleFunc("GET /readyz", f.ready)
 	mux.HandleFunc("GET /status", f.status)
 	mux.Handle("GET /metrics", f.config.Metrics)
-	return f.guard(mux)
-}
-
-// guard lets only those pass that ask for something under a name of ours. A web page whose name was made to mean this
-// machine (DNS rebinding) comes with its own.
-func (f *Front) guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store")
-		switch {
-		case !f.known(r.Host):
-			say(w, http.StatusMisdirectedRequest, "this server does not go by that name")
-		case r.Method != http.MethodGet && r.Method != http.MethodHead:
-			h.Set("Allow", "GET, HEAD")
-			say(w, http.StatusMethodNotAllowed, "only GET and HEAD")
-		default:
-			next.ServeHTTP(w, r)
-		}
-	})
-}
-
-// known tells whether a request may name this host: an IP address, localhost, or one of Config.Hosts. HTTP/1.0 may
-// name none.
-func (f *Front) known(host string) bool {
-	if host == "" {
-		return true
-	}
-	name, _, err := net.SplitHostPort(host)
-	if err != nil {
-		name = host
-	}
-	name = strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
-	if _, err := netip.ParseAddr(name); err == nil || strings.EqualFold(name, "localhost") {
-		return true
-	}
-	return slices.ContainsFunc(f.config.Hosts, func(h string) bool { return strings.EqualFold(h, name) })
+	return Guard(mux, f.config.Hosts)
 }
 
 func say(w http.ResponseWriter, code int, text string) {
