@@ -9,8 +9,11 @@ var HopBounds = [...]time.Duration{
 	100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second,
 }
 
-// recently is half of how long a Timing's Recent looks back.
-const recently = 5 * time.Second
+// recently and halfMinute are half of how long a Timing's Recent and Worst look back.
+const (
+	recently   = 5 * time.Second
+	halfMinute = 30 * time.Second
+)
 
 // Hops is how long it takes, as this server sees it, until what it sends down the chain has got there. One entry and one ping
 // at a time are watched: the next begins when the one before has ended.
@@ -28,14 +31,35 @@ type Timing struct {
 	Last    time.Duration
 	Buckets [len(HopBounds) + 1]uint64 // the last one has no bound
 
+	recent, minute window
+}
+
+// window is what was timed lately: in the present stretch of time, and in the one before.
+type window struct {
 	since     Time // when now began
 	now, then stretch
 }
 
 // stretch is what was timed in some seconds.
 type stretch struct {
-	count uint64
-	sum   time.Duration
+	count      uint64
+	sum, worst time.Duration
+}
+
+// turn forgets what is too old, where a stretch lasts so long.
+func (w *window) turn(now Time, long time.Duration) {
+	switch passed := now.Sub(w.since); {
+	case passed > 2*long:
+		*w = window{since: now}
+	case passed > long:
+		*w = window{since: now, then: w.now}
+	}
+}
+
+func (w *window) record(d time.Duration) {
+	w.now.count++
+	w.now.sum += d
+	w.now.worst = max(w.now.worst, d)
 }
 
 // record takes in one time.
@@ -48,28 +72,28 @@ func (t *Timing) record(d time.Duration, now Time) {
 	t.Buckets[i]++
 	t.Count++
 	t.Sum, t.Last = t.Sum+d, d
-	t.now.count++
-	t.now.sum += d
+	t.recent.record(d)
+	t.minute.record(d)
 }
 
-// turn forgets what is too old for Recent.
+// turn forgets what is too old for Recent and Worst.
 func (t *Timing) turn(now Time) {
-	switch passed := now.Sub(t.since); {
-	case passed > 2*recently:
-		t.since, t.then, t.now = now, stretch{}, stretch{}
-	case passed > recently:
-		t.since, t.then, t.now = now, t.now, stretch{}
-	}
+	t.recent.turn(now, recently)
+	t.minute.turn(now, halfMinute)
 }
 
 // Recent is the mean of the last five to ten seconds; ok is false if there was nothing.
 func (t *Timing) Recent() (mean time.Duration, ok bool) {
-	n := t.now.count + t.then.count
+	n := t.recent.now.count + t.recent.then.count
 	if n == 0 {
 		return 0, false
 	}
-	return (t.now.sum + t.then.sum) / time.Duration(n), true
+	return (t.recent.now.sum + t.recent.then.sum) / time.Duration(n), true
 }
+
+// Worst is the longest time of the last half to whole minute. Who was held up for a moment has timed few entries meanwhile: no mean shows
+// that.
+func (t *Timing) Worst() time.Duration { return max(t.minute.now.worst, t.minute.then.worst) }
 
 // hops watches entries and pings. It decides nothing: no other part of the replica looks at it.
 type hops struct {

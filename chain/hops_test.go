@@ -100,6 +100,20 @@ func TestHopsOfAPausedServer(t *testing.T) {
 	if d := c.at(1).r.Status().Hops.Committed.Last; d < 400*time.Millisecond {
 		t.Errorf("its predecessor saw %v", d)
 	}
+	for range 500 {
+		c.at(1).put(Request{Command: []byte("put x 2")}, "")
+		c.settle()
+	}
+	for _, x := range []struct {
+		after time.Duration
+		shown bool
+	}{{29 * time.Second, true}, {61 * time.Second, false}} {
+		c.tick(x.after, true)
+		h := c.at(1).r.Status().Hops
+		if d := h.Committed.Worst(); (d >= 400*time.Millisecond) != x.shown {
+			t.Errorf("%v later the worst is %v", x.after, d)
+		}
+	}
 	if h := c.at(2).r.Status().Hops; h.Committed.Last > 0 || h.Received.Last > 0 {
 		t.Errorf("it saw its own absence at its successor: %v", h.Committed.Last)
 	}

@@ -309,9 +309,15 @@ func TestMonitoring(t *testing.T) {
 	for _, w := range undocumented(k, string(doc)) {
 		t.Error("docs/metrics.md:", w)
 	}
+	alerts := alertQueries(t, read(t, "../monitoring/alerts.yml"))
+	for _, name := range regexp.MustCompile(`Chaintable[A-Z]\w+`).FindAllString(string(read(t, "../docs/operations.md")), -1) {
+		if alerts[name] == "" {
+			t.Errorf("docs/operations.md: there is no alert %s", name)
+		}
+	}
 	for file, queries := range map[string]map[string]string{
 		"grafana-dashboard.json": dashboardQueries(t, read(t, "../monitoring/grafana-dashboard.json")),
-		"alerts.yml":             alertQueries(t, read(t, "../monitoring/alerts.yml")),
+		"alerts.yml":             alerts,
 	} {
 		if len(queries) < 15 {
 			t.Errorf("%s has only %d expressions", file, len(queries))

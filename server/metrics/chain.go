@@ -13,6 +13,7 @@ type chainCollector struct {
 	rows    []row
 	hops    *prometheus.Desc
 	last    *prometheus.Desc
+	worst   *prometheus.Desc
 }
 
 // row is one metric: without a label, or with one, of which it has each value.
@@ -52,7 +53,8 @@ func newChain(backend Backend) *chainCollector {
 		backend: backend,
 		hops: desc("hop_seconds", "How long it took from when an entry was appended here until it was received by the successor, known here to be "+
 			"committed, or applied here; of pings, until the successor's answer.", "phase"),
-		last: desc("hop_last_seconds", "The newest of the times that hop_seconds counts.", "phase"),
+		last:  desc("hop_last_seconds", "The newest of the times that hop_seconds counts.", "phase"),
+		worst: desc("hop_worst_seconds", "The longest of these times in the last half to whole minute.", "phase"),
 		rows: []row{
 			gauge("serving", "1 while the server serves clients itself.", func(s *replica.Status) float64 { return truth(s.Serving) }),
 			gauge("epoch", "Epoch of the view that the server has adopted.", func(s *replica.Status) float64 { return float64(s.Epoch) }),
@@ -132,6 +134,7 @@ func (c *chainCollector) Describe(out chan<- *prometheus.Desc) {
 	}
 	out <- c.hops
 	out <- c.last
+	out <- c.worst
 }
 
 // Collect implements prometheus.Collector.
@@ -153,5 +156,6 @@ func (c *chainCollector) Collect(out chan<- prometheus.Metric) {
 	}{{"ping", &s.Hops.Ping}, {"received", &s.Hops.Received}, {"committed", &s.Hops.Committed}, {"applied", &s.Hops.Applied}} {
 		out <- newHistogram(c.hops, hop.Buckets[:], chain.HopBounds[:], hop.Sum, hop.phase)
 		out <- prometheus.MustNewConstMetric(c.last, prometheus.GaugeValue, hop.Last.Seconds(), hop.phase)
+		out <- prometheus.MustNewConstMetric(c.worst, prometheus.GaugeValue, hop.Worst().Seconds(), hop.phase)
 	}
 }

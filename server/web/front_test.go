@@ -131,6 +131,7 @@ func TestStatus(t *testing.T) {
 	for _, want := range []string{
 		`"id": "0000000000000abc"`, `"role": "tail"`, `"epoch": 9`, `"lease_left_ms": 750`, `"clients": 7`, `"behind_bytes": 44`,
 		`"sum": "0000000000000000"`, `"durable": true`,
+		`"ping_ms": null`, `"committed_worst_ms": 0`,
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %s in %s", want, body)

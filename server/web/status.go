@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/chaintable/chaintable/chain"
 	"github.com/chaintable/chaintable/replica"
@@ -44,19 +45,29 @@ type Hop struct {
 	ReceivedMS  *float64 `json:"received_ms"`
 	CommittedMS *float64 `json:"committed_ms"` // of an entry, from when it was appended here
 	AppliedMS   *float64 `json:"applied_ms"`
+
+	// The longest of the last half to whole minute.
+	PingWorstMS      float64 `json:"ping_worst_ms"`
+	CommittedWorstMS float64 `json:"committed_worst_ms"`
 }
 
 func newHop(s *replica.Status) Hop {
 	h := s.Hops
-	return Hop{s.Successor.Address, recent(&h.Ping), recent(&h.Received), recent(&h.Committed), recent(&h.Applied)}
+	return Hop{
+		Successor: s.Successor.Address,
+		PingMS:    recent(&h.Ping), ReceivedMS: recent(&h.Received), CommittedMS: recent(&h.Committed), AppliedMS: recent(&h.Applied),
+		PingWorstMS: milliseconds(h.Ping.Worst()), CommittedWorstMS: milliseconds(h.Committed.Worst()),
+	}
 }
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func recent(t *chain.Timing) *float64 {
 	mean, ok := t.Recent()
 	if !ok {
 		return nil
 	}
-	ms := float64(mean.Microseconds()) / 1000
+	ms := milliseconds(mean)
 	return &ms
 }
 
