@@ -13,6 +13,9 @@ import (
 // chunkBytes is about how large the chunks of a snapshot are.
 const chunkBytes = 256 << 10
 
+// manyEntries are so many that putting them into the table takes a time worth looking at the clock for.
+const manyEntries = 64
+
 // carryOut does what the chain wants done, in the order of the fields of chain.Ready.
 //
 // It is true if there may be more: a server with much to catch up with must look at its inputs in between, the answers to its
@@ -82,7 +85,9 @@ func (r *Replica) apply(entries []chain.Apply) {
 		}
 	}
 	through := entries[len(entries)-1].Entry.Seq
-	r.now = r.config.Clock() // the table may have taken its time
+	if len(entries) >= manyEntries {
+		r.now = r.config.Clock()
+	}
 	r.step(chain.Applied{Through: through, Bytes: t.Bytes(), Forgotten: forgotten})
 	r.waiters.wake(through)
 }
