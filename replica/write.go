@@ -25,7 +25,7 @@ type Call struct {
 	Open      bool // open a session; its id is Result.Count
 
 	Seq    chain.Seq     // the operation's number
-	Held   time.Duration // from when the loop took the call until its answer; zero if it never did
+	Held   time.Duration // from the turn of the loop that took the call to that of its answer; zero if none took it
 	Result table.Result  // unless Numbered
 	Err    error         // nil, or one of the errors of this package; then there is no result
 }

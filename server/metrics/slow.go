@@ -39,8 +39,10 @@ type SlowRequest struct {
 	Outcome Outcome
 	Key     []byte // the first one; nil for none
 	Took    time.Duration
-	// Held is how much of that a write was in the chain's hands; before that it waited for the loop. Zero where that is not known.
+	// Held is for how much of that the chain had a write; before that it waited for the loop. It is exact to a turn of the loop: zero for a
+	// write that was taken in and answered in one turn, and for one that was never taken in.
 	Held   time.Duration
+	Write  bool
 	Client net.Addr
 }
 
@@ -57,7 +59,7 @@ func (r Recorder) Log(s SlowRequest) {
 	if s.Key != nil {
 		args = append(args, "key", shown(s.Key))
 	}
-	if s.Held > 0 {
+	if s.Write {
 		args = append(args, "queued", max(0, s.Took-s.Held), "chain", s.Held)
 	}
 	r.requests.slow.notes[s.Command].Warn(r.requests.slow.Logger, "slow request", args...)

@@ -31,23 +31,23 @@ func TestSlowLog(t *testing.T) {
 		}
 		client := &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 4711}
 		say := func(name, key string, took, held time.Duration) {
-			s := metrics.SlowRequest{Command: r.Command(name), Outcome: metrics.OK, Took: took, Held: held, Client: client}
+			s := metrics.SlowRequest{Command: r.Command(name), Outcome: metrics.OK, Took: took, Held: held, Write: held >= 0, Client: client}
 			if key != "" {
 				s.Key = []byte(key)
 			}
 			c.Log(s)
 		}
 		say("set", "a\n\xff", time.Second, 300*time.Millisecond)
-		say("set", "left out", time.Second, 0)
-		say("get", strings.Repeat("k", 100), 200*time.Millisecond, 0)
-		say("ping", "", 200*time.Millisecond, 0)
+		say("set", "left out", time.Second, -1)
+		say("get", strings.Repeat("k", 100), 200*time.Millisecond, -1)
+		say("ping", "", 200*time.Millisecond, -1)
 		time.Sleep(time.Second)
 		say("set", "b", 2*time.Second, 0)
 		for i, want := range []string{
 			`level=WARN msg="slow request" protocol=resp command=set outcome=ok took=1s client=10.0.0.1:4711 key="\"a\\n\\xff\"" queued=700ms chain=300ms`,
 			`level=WARN msg="slow request" protocol=resp command=get outcome=ok took=200ms client=10.0.0.1:4711 key="\"` + strings.Repeat("k", 64) + `\"..."`,
 			`level=WARN msg="slow request" protocol=resp command=other outcome=ok took=200ms client=10.0.0.1:4711`,
-			`level=WARN msg="slow request" protocol=resp command=set outcome=ok took=2s client=10.0.0.1:4711 key="\"b\"" suppressed=1`,
+			`level=WARN msg="slow request" protocol=resp command=set outcome=ok took=2s client=10.0.0.1:4711 key="\"b\"" queued=2s chain=0s suppressed=1`,
 			``,
 		} {
 			if got := strings.Split(log.String(), "\n"); i >= len(got) || got[i] != want {

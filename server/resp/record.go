@@ -46,6 +46,6 @@ func (c *client) recordWrite(i int, took time.Duration) {
 		return // one line for all of a batch: they took their time together
 	}
 	c.recorder.Log(metrics.SlowRequest{
-		Command: counted, Outcome: c.w.outcome, Key: metrics.FirstKey(call.Command), Took: took, Held: call.Held, Client: c.conn.RemoteAddr(),
+		Command: counted, Outcome: c.w.outcome, Key: metrics.FirstKey(call.Command), Took: took, Held: call.Held, Write: true, Client: c.conn.RemoteAddr(),
 	})
 }

@@ -34,7 +34,7 @@ func (c *client) answered(r *request) {
 func (c *client) recordWrites(calls []*replica.Call, opcodes []int32) {
 	took := c.clock - c.pendingSince
 	for i, call := range calls {
-		s := metrics.SlowRequest{Command: c.counted(opcodes[i]), Outcome: metrics.OutcomeOf(call.Err), Took: took, Held: call.Held}
+		s := metrics.SlowRequest{Command: c.counted(opcodes[i]), Outcome: metrics.OutcomeOf(call.Err), Took: took, Held: call.Held, Write: true}
 		if i == 0 && c.recorder.Slow(took) {
 			s.Key = metrics.FirstKey(call.Command)
 		}
