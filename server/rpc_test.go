@@ -218,6 +218,42 @@ func TestRPCTxn(t *testing.T) {
 	}
 }
 
+// Calls are counted by method and by what became of them.
+func TestRPCMetrics(t *testing.T) {
+	ctx := t.Context()
+	m := startChain(t, 1, nil)[0]
+	conn := grpcDial(t, m)
+	table := pb.NewTableClient(conn)
+	for range 3 {
+		if _, err := table.Put(ctx, &pb.PutRequest{Key: []byte("k")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _ = table.Put(ctx, &pb.PutRequest{Key: []byte("k"), Condition: &pb.Condition{Is: &pb.Condition_Exists{}}})
+	_, _ = table.Put(ctx, &pb.PutRequest{Key: make([]byte, 64<<10+1)})
+	_, _ = table.Get(ctx, &pb.GetRequest{Key: []byte("none")})
+	keysOf(t, table, &pb.KeysRequest{})
+	_ = conn.Invoke(ctx, "/chaintable.v1.Table/None", &pb.GetRequest{}, &pb.GetResponse{})
+	if _, err := grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	s := scrape(t, m)
+	for _, c := range []struct {
+		command, outcome string
+		want             float64
+	}{
+		{"put", "ok", 3}, {"put", "miss", 1}, {"put", "invalid", 1}, {"get", "miss", 1}, {"keys", "ok", 1}, {"other", "ok", 1}, {"txn", "ok", 0},
+	} {
+		of := []string{"protocol=grpc", "command=" + c.command, "outcome=" + c.outcome}
+		if got := s.value(t, "chaintable_requests_total", of...); got != c.want {
+			t.Errorf("%v: %v, want %v", of, got, c.want)
+		}
+	}
+	if got := s.value(t, "chaintable_clients", "protocol=grpc"); got != 1 {
+		t.Errorf("%v clients", got)
+	}
+}
+
 // A stranger without our .proto files finds out by reflection what there is and how to call it, as grpcurl does.
 func TestRPCReflection(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/chaintable/chaintable/server"
+	"github.com/chaintable/chaintable/server/servertest"
 )
 
 // scraped is what a server shows Prometheus, by name.
@@ -24,7 +25,7 @@ type scraped map[string]*dto.MetricFamily
 func scrape(t *testing.T, m *member) scraped {
 	t.Helper()
 	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Get("http://" + m.address + "/metrics")
+	answer, err := client.Get("http://" + m.Address + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +212,7 @@ func TestChainIsMeasured(t *testing.T) {
 				t.Errorf("%s: %s%v is %v, want %v", role, c.name, c.of, got, c.want)
 			}
 		}
-		if left := s.value(t, "chaintable_lease_left_seconds"); left < 0 || left > timeout.Seconds() {
+		if left := s.value(t, "chaintable_lease_left_seconds"); left < 0 || left > servertest.SessionTimeout.Seconds() {
 			t.Errorf("%s: lease of %v s", role, left)
 		}
 		links := len(s["chaintable_link_up"].GetMetric())

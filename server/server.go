@@ -92,8 +92,9 @@ func New(config Config) (*Server, error) {
 	})
 	s.rpc = rpc.New(rpc.Config{
 		Backend: config.Replica, Limits: s.limits, Logger: s.config.Logger, RequestTimeout: s.config.RequestTimeout,
-		Version: s.config.Version, Clients: clients, Forward: s.relayTo, Dial: s.config.Dial,
+		Version: s.config.Version, Clients: clients, Forward: s.relayTo, Dial: s.config.Dial, Slow: slow,
 	})
+	m.Add(s.rpc.Requests())
 	return s, nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc/stats"
 
+	"github.com/chaintable/chaintable/server/metrics"
 	"github.com/chaintable/chaintable/server/stream"
 )
 
@@ -24,6 +25,8 @@ type conn struct {
 	// first has been read already.
 	first []byte
 
+	recorder metrics.Recorder
+
 	// held is how much was read since no request was there in part, as taken from the quota. The gRPC server does not tell how much of a message
 	// has come, but when it has.
 	held    atomic.Int64
@@ -37,7 +40,7 @@ type conn struct {
 }
 
 func newConn(c net.Conn, first []byte, f *Front) *conn {
-	return &conn{Conn: c, front: f, first: first, closed: make(chan struct{})}
+	return &conn{Conn: c, front: f, first: first, recorder: f.requests.Connect(), closed: make(chan struct{})}
 }
 
 // Read reads, and counts what comes.
@@ -124,13 +127,17 @@ type (
 	callKey struct{}
 )
 
-// call is one call at its server.
-type call struct {
+// rpcCall is one call at its server.
+type rpcCall struct {
 	conn *conn
 	came atomic.Bool // its message
+
+	// Of the goroutine that answers it.
+	write bool          // it went to the chain
+	held  time.Duration // so long
 }
 
-func (c *call) arrived() {
+func (c *rpcCall) arrived() {
 	if c.conn != nil && c.came.CompareAndSwap(false, true) {
 		c.conn.partial.Add(-1)
 		c.conn.release()
@@ -150,7 +157,7 @@ func (meter) HandleConn(context.Context, stats.ConnStats) {}
 
 // TagRPC begins a call: its message is yet to come.
 func (meter) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
-	c := &call{conn: connOf(ctx)}
+	c := &rpcCall{conn: connOf(ctx)}
 	if c.conn != nil {
 		c.conn.partial.Add(1)
 	}
@@ -161,7 +168,7 @@ func (meter) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
 func (meter) HandleRPC(ctx context.Context, s stats.RPCStats) {
 	switch s.(type) {
 	case *stats.InPayload, *stats.OutTrailer, *stats.End:
-		if c, ok := ctx.Value(callKey{}).(*call); ok {
+		if c, ok := ctx.Value(callKey{}).(*rpcCall); ok {
 			c.arrived()
 		}
 	}

@@ -70,7 +70,7 @@ func (f *Front) forward(ctx context.Context, to, method string, request any) (an
 	if err := conn.Invoke(ctx, method, request, answer); err != nil {
 		return nil, notForwarded(to, method, err, left.Set())
 	}
-	return counted(ctx, answer), nil
+	return answer, nil
 }
 
 // newAnswer is an empty answer to the method, "/package.Service/Method".
@@ -116,6 +116,13 @@ func notForwarded(to, method string, err error, left bool) error {
 
 // stream answers a stream here, or has another server answer it.
 func (f *Front) stream(server any, s grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	began := time.Now()
+	err := f.streamed(server, s, info, handler)
+	f.record(s.Context(), info.FullMethod, nil, nil, err, began)
+	return err
+}
+
+func (f *Front) streamed(server any, s grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	if info.FullMethod != pb.Table_Keys_FullMethodName || forwarded(s.Context()) {
 		return handler(server, s)
 	}

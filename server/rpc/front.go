@@ -17,6 +17,7 @@ import (
 	"github.com/chaintable/chaintable/chain"
 	"github.com/chaintable/chaintable/internal/notes"
 	"github.com/chaintable/chaintable/replica"
+	"github.com/chaintable/chaintable/server/metrics"
 	"github.com/chaintable/chaintable/server/stream"
 	"github.com/chaintable/chaintable/table"
 )
@@ -51,7 +52,7 @@ type Backend interface {
 	Serving() bool
 }
 
-// Config is what a Front needs. Every field is required.
+// Config is what a Front needs. Every field but Slow is required.
 type Config struct {
 	Backend        Backend
 	Limits         *stream.Limits
@@ -59,6 +60,7 @@ type Config struct {
 	RequestTimeout time.Duration // how long a request may wait for the chain
 	Version        string        // of Chaintable
 	Clients        func() int    // connections of clients, of this front end and others
+	Slow           metrics.Slow  // what becomes of slow calls; zero for none
 	// Forward is the address of a server that serves, for calls that this one cannot serve; empty for none.
 	Forward func() string
 	// Dial connects to another server.
@@ -76,6 +78,8 @@ type Front struct {
 	notes    notes.Notes
 	listings chan struct{}
 	peers    peers
+	requests *metrics.Requests
+	counted  map[string]metrics.Command // by method
 
 	work sync.WaitGroup
 	stop chan struct{}
@@ -93,6 +97,7 @@ func New(config Config) *Front {
 	f := &Front{config: config, queue: stream.NewQueue(), listings: make(chan struct{}, listings), stop: make(chan struct{})}
 	f.mu.conns = make(map[*conn]struct{})
 	f.peers.init(config.Dial)
+	f.requests, f.counted = newRequests(config.Slow)
 	f.server = grpc.NewServer(
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.StatsHandler(meter{}),
@@ -128,6 +133,7 @@ func (f *Front) Serve(c net.Conn, first []byte) {
 	f.mu.Lock()
 	delete(f.mu.conns, metered)
 	f.mu.Unlock()
+	metered.recorder.Disconnect()
 }
 
 // Drain takes no further calls and lets those under way end, at the latest with ctx. The clients are told to go elsewhere.
@@ -189,16 +195,14 @@ func (f *Front) within(ctx context.Context) (context.Context, context.CancelFunc
 }
 
 // unary answers a call here, or has another server answer it.
-func (f *Front) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+func (f *Front) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (answer any, err error) {
+	began := time.Now()
 	if to := f.elsewhere(request, info.FullMethod); to != "" && !forwarded(ctx) {
-		return f.forward(ctx, to, info.FullMethod, request)
+		answer, err = f.forward(ctx, to, info.FullMethod, request)
+	} else {
+		answer, err = handler(ctx, request)
 	}
-	return f.answer(ctx, request, handler)
-}
-
-// answer answers a call here.
-func (f *Front) answer(ctx context.Context, request any, handler grpc.UnaryHandler) (any, error) {
-	answer, err := handler(ctx, request)
+	f.record(ctx, info.FullMethod, request, answer, err, began)
 	if err != nil {
 		return nil, err
 	}

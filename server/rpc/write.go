@@ -91,6 +91,9 @@ func (f *Front) execute(ctx context.Context, call *replica.Call) error {
 	ctx, cancel := f.within(ctx)
 	defer cancel()
 	f.config.Backend.Write(ctx, []*replica.Call{call})
+	if c, ok := ctx.Value(callKey{}).(*rpcCall); ok {
+		c.write, c.held = true, call.Held
+	}
 	if call.Err != nil {
 		return writeError(call.Err)
 	}
