@@ -36,7 +36,7 @@ func (r *Replica) flushCoordinator() {
 	}
 	switch {
 	case r.view.Chain == 0:
-		if r.change.create && !r.leave.wanted {
+		if r.change.create && r.leave.then == toStay {
 			r.ask(View{Chain: r.cfg.NewChain, Members: []Member{r.self}, Target: r.cfg.Target, Rules: Rules}, nil)
 		}
 	case r.isMember():
@@ -77,7 +77,11 @@ func (r *Replica) coordChanged(in CoordChanged) {
 func (r *Replica) changeAsMember() {
 	switch {
 	case r.removeDead():
+	case r.carryOutOrder():
+	case r.isTail() && r.long() && r.view.Learner.MemberID != (MemberID{}):
+		r.giveUpLearner(nil)
 	case r.leave.ready && !r.teach.proposed && r.othersStay():
+		r.leave.asked = true
 		r.ask(r.view.without(func(m MemberID) bool { return m == r.self.MemberID }), nil)
 	case r.isTail() && (r.teach.proposed || r.learnerReady()):
 		// From here on only a newer view tells who is the tail.
@@ -91,6 +95,8 @@ func (r *Replica) changeAsMember() {
 	case r.isTail():
 		r.pickLearner()
 	}
+	r.shrink()
+	r.evictNamed()
 	r.evictSilent()
 	r.sweep()
 }
@@ -136,19 +142,39 @@ func (r *Replica) dropLearner() {
 	if !dead && r.now.Sub(r.teach.progressAt) <= learnerPatience {
 		return
 	}
-	r.teach.fact = false
 	var gone []Member
 	if dead {
 		gone = []Member{l}
 	} else if s := r.watch.seen[l.MemberID]; s != nil {
 		s.dropped = r.now
 	}
-	r.ask(r.view.without(func(m MemberID) bool { return m == l.MemberID }), gone)
+	r.giveUpLearner(gone)
+}
+
+// giveUpLearner proposes the view without a learner. One that has been proposed as tail may be that by now, which only a newer view tells.
+func (r *Replica) giveUpLearner(gone []Member) {
+	r.teach.fact = r.teach.fact && r.teach.proposed
+	r.ask(r.view.without(func(m MemberID) bool { return m == r.view.Learner.MemberID }), gone)
+}
+
+// long tells whether the chain has as many members as it wants.
+func (r *Replica) long() bool { return r.view.Target > 0 && len(r.view.Members) >= r.view.Target }
+
+// shrink has the tail of a chain that is longer than wanted go.
+func (r *Replica) shrink() {
+	if r.surplus() && r.leave.then == toStay && r.view.Learner.MemberID == (MemberID{}) && r.othersStay() {
+		r.leave.begin(r, toSpare)
+	}
+}
+
+// surplus tells whether it is for us to go, because the chain is longer than wanted.
+func (r *Replica) surplus() bool {
+	return r.isTail() && r.view.Target > 0 && len(r.view.Members) > r.view.Target
 }
 
 // pickLearner takes in a registered server, if the chain wants one: those that were given up before come last.
 func (r *Replica) pickLearner() {
-	if r.view.Target > 0 && len(r.view.Members) >= r.view.Target || r.leave.wanted {
+	if r.long() || r.leave.then != toStay {
 		return
 	}
 	if !r.watch.listCurrent {

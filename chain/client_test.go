@@ -3,6 +3,7 @@ package chain
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // reading is a client's read of one key on its way.
@@ -20,6 +21,14 @@ func (s *server) put(q Request, name string) uint64 {
 	s.names[q.ID] = name
 	s.step(q)
 	return q.ID
+}
+
+// order gives the replica an operator's order.
+func (s *server) order(op Operation) {
+	s.c.answers++
+	id := uint64(s.c.answers)
+	s.names[id] = strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", op), "chain."))
+	s.step(Operate{id, op})
 }
 
 // request is the name of a request by its id.
@@ -88,6 +97,7 @@ func (s *server) answered(a Answer) {
 	words := map[AnswerKind]string{
 		AnswerNumbered: "numbered", AnswerUnsent: "not executed", AnswerUncertain: "uncertain", AnswerMemory: "not executed: memory",
 		AnswerSession: "not executed: session full", AnswerOutside: "not executed: outside", AnswerForgotten: "session forgotten",
+		AnswerDone: "accepted", AnswerRefused: "refused: " + a.Why,
 	}
 	i := slices.IndexFunc(s.reads, func(rd *reading) bool { return rd.id == a.ID })
 	switch {

@@ -15,6 +15,7 @@ const (
 	ChangeLeft                    // members left
 	ChangeLearning                // a learner was taken in
 	ChangeDropped                 // the learner was dropped
+	ChangeMoved                   // another member became the head
 	ChangeSettings                // nothing that changes who is where
 
 	ChangeCount = iota
@@ -22,7 +23,7 @@ const (
 
 func (c Change) String() string {
 	return [ChangeCount]string{
-		"made", "found", "anew", "several", "joined", "restarted", "removed", "left", "learning", "dropped", "settings",
+		"made", "found", "anew", "several", "joined", "restarted", "removed", "left", "learning", "dropped", "moved", "settings",
 	}[c]
 }
 

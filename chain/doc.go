@@ -34,7 +34,7 @@
 //
 // Who is in the chain is one record at the coordinator. detector.go watches whose registration stands still;
 // change.go proposes the next view; evict.go names those that others cannot reach; leave.go goes in good order;
-// restart.go brings a dead chain back. A newcomer is the learner of the tail (teacher.go and learner.go, the two sides),
+// operate.go does what operators order; restart.go brings a dead chain back. A newcomer is the learner of the tail (teacher.go and learner.go, the two sides),
 // which steps back as tail in fact before it does in name.
 //
 // # Messages by role

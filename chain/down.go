@@ -95,9 +95,13 @@ func (r *Replica) welcome(from MemberID, m Welcome) {
 			return // a snapshot begins; it opens the link
 		}
 	} else if !r.log.holds(m.Last) {
-		// Its last entry did not pass through us: it has lost data, or is not what it says.
-		r.evict(to, LostData+m.Last.String()+", which is not in the log of its predecessor")
-		return
+		from, ok := r.overrules(m.Last)
+		if !ok {
+			// Its last entry did not pass through us: it has lost data, or is not what it says.
+			r.evict(to, LostData+m.Last.String()+", which is not in the log of its predecessor")
+			return
+		}
+		m.Last = from
 	}
 	d.up, d.sent, d.received = true, m.Last, m.Last.Seq
 	d.stable, d.committed = 0, 0 // to be told again, also without traffic

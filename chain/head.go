@@ -54,16 +54,17 @@ func (r *Replica) number(e Entry, seq Seq) Seq {
 	return seq
 }
 
-// headCommitted notes that the takeover has committed.
+// headCommitted notes that the takeover has committed, or perhaps the last entry before the head moves.
 func (r *Replica) headCommitted() {
+	r.change.due = r.change.due || r.order.moving()
 	if !r.head.ready && r.committed >= r.head.takeover {
 		r.head.ready = true
 	}
 }
 
-// room tells whether the head may number another entry: it has taken over, stays, and its window is not full.
+// room tells whether the head may number another entry: it has taken over, stays head, and its window is not full.
 func (r *Replica) room() bool {
-	return r.isHead() && r.head.ready && !r.leave.announced && r.lost.since == 0 &&
+	return r.isHead() && r.head.ready && !r.leave.announced && !r.order.moving() && r.lost.since == 0 &&
 		r.log.count-r.log.after(r.committed) < MaxUncommitted &&
 		r.log.bytesAfter(r.committed) < MaxUncommittedBytes
 }

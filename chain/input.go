@@ -75,6 +75,39 @@ type ProbeDone struct {
 // Leave tells a member to take itself out of the chain and end.
 type Leave struct{}
 
+// Operate is an operator's order. It is answered once: with AnswerDone when it is accepted and under way, or as it should be already; with
+// AnswerRefused and the reason; or with AnswerOutside where this server knows of no chain. Whoever waits for the effect watches Status.
+type Operate struct {
+	ID        uint64 // names the order in Answer, as that of a Request; zero for nobody who waits
+	Operation Operation
+}
+
+// Operation is what an operator can order.
+type Operation interface{ operation() }
+
+// SetTarget changes how many members the chain wants; zero is as many as register. A chain that is longer lets its tail go, one after the
+// other. At the head.
+type SetTarget struct{ Target int }
+
+// MoveHead puts a member in front of the others, whose order stays. At the head.
+type MoveHead struct{ To NodeID }
+
+// Evict takes out a server that is stuck or cut off: if it lives, it may come back later. At the first other member; for one that is no member, at
+// the head.
+type Evict struct{ Node NodeID }
+
+// Drain takes this server out of the chain without a trace, as Leave does; it goes on outside, and nobody takes it in. A new process knows nothing of it.
+type Drain struct{}
+
+// Undrain ends that: the server waits to be taken in.
+type Undrain struct{}
+
+func (SetTarget) operation() {}
+func (MoveHead) operation()  {}
+func (Evict) operation()     {}
+func (Drain) operation()     {}
+func (Undrain) operation()   {}
+
 // Outcome is how a request to the coordinator went.
 type Outcome uint8
 
@@ -135,6 +168,7 @@ func (Chunk) input()           {}
 func (Restored) input()        {}
 func (ProbeDone) input()       {}
 func (Leave) input()           {}
+func (Operate) input()         {}
 func (CoordRegistered) input() {}
 func (CoordView) input()       {}
 func (CoordList) input()       {}

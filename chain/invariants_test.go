@@ -31,7 +31,7 @@ func healed(s *schedule) {
 	var first *server
 	for _, n := range s.numbers() {
 		x := s.servers[n]
-		if x.halted != nil || x.r.leave.wanted {
+		if x.halted != nil || x.r.leave.then == toEnd {
 			continue // it has found another history than its own, or goes
 		}
 		st := x.r.Status()

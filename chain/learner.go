@@ -46,7 +46,13 @@ func (r *Replica) unstage() {
 // place where a replica forgets anything.
 func (r *Replica) forget(from MemberID) {
 	r.learn.from = from
-	r.log.truncate(r.committed)
+	r.cut(r.committed)
+	r.unstage()
+}
+
+// cut drops what stands in the log behind seq.
+func (r *Replica) cut(seq Seq) {
+	r.log.truncate(seq)
 	r.hops.forget()
 	end := r.log.last()
 	r.durable = end.Seq
@@ -63,7 +69,6 @@ func (r *Replica) forget(from MemberID) {
 	}
 	r.out.Append = kept
 	r.forgetNumbers(end.Seq)
-	r.unstage()
 }
 
 // snapshot takes a chunk.

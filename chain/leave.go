@@ -1,22 +1,89 @@
 package chain
 
-// leaving is how a server goes without a trace: it says so, lets its own entries commit, gives up its lease, and only then takes
-// itself out of the view.
+// leaving is how a server goes out of the chain without a trace: it says so, lets its own entries commit, gives up its lease, and only then
+// takes itself out of the view. What then says what follows.
 type leaving struct {
-	wanted     bool
+	then       purpose
 	announced  bool // a heartbeat that says so has succeeded
-	leaseGiven bool // for good
+	leaseGiven bool // for good in this incarnation, unless a newer view keeps us
 	ready      bool // to be taken out of the view
+	asked      bool // a view without us has been asked for, and may be in force until a newer one is known
 	deleting   bool
-	done       bool
+	notBefore  Time // of deleting our registration, after it failed
+	out        bool // drained: we have registered anew, and nobody takes us in
+	done       bool // to end: nothing is left to do
+}
+
+// purpose is why a server leaves, which is what it does afterwards.
+type purpose uint8
+
+const (
+	toStay  purpose = iota // it does not leave
+	toEnd                  // its process ends
+	toDrain                // it stays outside until an operator wants it back
+	toSpare                // it waits to be taken in again: the chain is longer than wanted
+)
+
+// going tells whether the server is on its way out.
+func (l *leaving) going() bool { return l.then != toStay && !l.out }
+
+// begin starts to leave, or changes what for. Who ends, ends.
+func (l *leaving) begin(r *Replica, then purpose) {
+	if l.then != toEnd {
+		l.then, l.out = then, false
+		r.order = order{}
+	}
+}
+
+// left notes that we are a member of nothing: we register anew.
+func (l *leaving) left() {
+	switch l.then {
+	case toDrain:
+		*l = leaving{then: toDrain, out: true}
+	case toSpare:
+		*l = leaving{}
+	}
+}
+
+// viewChanged notes a newer view: what we asked for in the last one can no longer be in force later. Who is still a member, and has no
+// reason to go any more, stays.
+func (l *leaving) viewChanged(r *Replica) {
+	l.asked = false
+	if r.isMember() && (l.then == toSpare && !r.surplus() || l.then == toDrain && len(r.view.Members) == 1) {
+		*l = leaving{}
+	}
+}
+
+// undo ends a drain. Where a view without us has been asked for, only a newer view tells whether we are still a member.
+func (l *leaving) undo() {
+	if l.asked {
+		l.then = toSpare
+	} else {
+		*l = leaving{}
+	}
+}
+
+// state is what to tell of it.
+func (l *leaving) state(r *Replica) string {
+	switch {
+	case l.out:
+		return "drained: an operator has taken it out"
+	case l.then == toDrain:
+		return "leaving: an operator takes it out"
+	case l.then == toSpare && r.surplus():
+		return "leaving: the chain has more members than it wants"
+	case l.then == toSpare:
+		return "leaving, to be taken in again"
+	}
+	return "leaving"
 }
 
 // flushLeave takes the next step.
 func (r *Replica) flushLeave() {
 	l := &r.leave
 	switch {
-	case !l.wanted || l.done || l.deleting:
-	case r.lost.told:
+	case !l.going() || l.done || l.deleting:
+	case r.lost.told && l.then == toEnd:
 		l.done, r.out.Left = true, true // there is nothing that we could be taken out of
 	case r.lost.since != 0: // perhaps for a moment
 	case r.isMember():
@@ -27,7 +94,7 @@ func (r *Replica) flushLeave() {
 		if l.announced && settled && len(r.req.byID) == 0 {
 			l.leaseGiven, l.ready = true, true
 		}
-		if l.ready && len(r.view.Members) == 1 && r.view.Learner.MemberID == (MemberID{}) {
+		if l.ready && l.then == toEnd && len(r.view.Members) == 1 && r.view.Learner.MemberID == (MemberID{}) {
 			// Nobody is left to hand over to: the view keeps us.
 			l.deleteOwn(r)
 		}
@@ -38,24 +105,33 @@ func (r *Replica) flushLeave() {
 
 // deleteOwn deletes our registration, if there is one.
 func (l *leaving) deleteOwn(r *Replica) {
-	if !r.reg.asked {
-		l.done, r.out.Left = true, true
+	g := &r.reg
+	if !g.asked {
+		l.gone(r)
 		return
 	}
-	if !r.reg.registered || r.reg.inFlight || r.reg.unsure || r.change.deleting {
-		return // what we know of the record may be out of date
+	if !g.registered || g.inFlight || g.unsure || g.doubt || r.change.deleting || r.now < l.notBefore {
+		return // what we know of the record may be out of date, or it may not be ours
 	}
 	l.deleting = true
-	r.delete(Registered{r.describe(), r.reg.version})
+	r.delete(Registered{r.describe(), g.version})
 }
 
-// deleted notes the answer. An unknown version is learned with the next heartbeat.
+// deleted notes the answer. An unknown version is learned with the next list.
 func (l *leaving) deleted(r *Replica, o Outcome) {
 	l.deleting = false
 	if o == OutcomeOK || o == OutcomeMissing {
 		r.reg.gone(r, 0)
-		l.done, r.out.Left = true, true
+		l.gone(r)
 		return
 	}
+	l.notBefore = r.now.Add(r.timeout() / 16)
 	r.reg.unsure, r.watch.listDue = true, true
+}
+
+// gone notes that our registration is no more: the server may end, or registers anew.
+func (l *leaving) gone(r *Replica) {
+	if l.then == toEnd {
+		l.done, r.out.Left = true, true
+	}
 }

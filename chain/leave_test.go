@@ -63,10 +63,7 @@ func TestServing(t *testing.T) {
 
 // TestLeavingKeepsItsPace: where writes to the coordinator fail at once, and reads do not, a server that leaves tries again as often as any other.
 func TestLeavingKeepsItsPace(t *testing.T) {
-	other := Member{MemberID: MemberID{1, 1}, Address: "127.0.0.1:7001"}
-	g := newRig(t, Config{Self: Member{MemberID: MemberID{Node: 7}, Address: "127.0.0.1:7007"}},
-		View{Chain: 9, Epoch: 4, Members: []Member{other}, Rules: Rules}, other)
-	g.run(300 * time.Millisecond)
+	g := leaver(t)
 	g.holds = "heartbeat"
 	g.step(Leave{})
 	before := len(g.asked)
@@ -87,4 +84,58 @@ func TestLeavingKeepsItsPace(t *testing.T) {
 	if !g.left {
 		t.Error("it does not leave once they succeed")
 	}
+}
+
+// TestLeavingKeepsItsPaceInDeleting: so it does where only the deletion of its record fails.
+func TestLeavingKeepsItsPaceInDeleting(t *testing.T) {
+	g := leaver(t)
+	g.holds = "delete"
+	g.step(Leave{})
+	for range 100 {
+		if g.r.change.deleting {
+			g.step(g.otherwise(g.last("delete"), g.now, OutcomeUnknown))
+		}
+		g.run(10 * time.Millisecond)
+	}
+	n := 0
+	for _, a := range g.asked {
+		if kindOf(a) == "delete" {
+			n++
+		}
+	}
+	if n < 5 || n > 20 {
+		t.Errorf("it asks %d times in a second", n)
+	}
+	g.holds = ""
+	if g.r.change.deleting {
+		g.step(g.otherwise(g.last("delete"), g.now, OutcomeUnknown))
+	}
+	g.run(300 * time.Millisecond)
+	if !g.left {
+		t.Error("it does not leave once they succeed")
+	}
+}
+
+// TestLeavingSparesACopy: a record that may be that of another server with our id is not ours to delete.
+func TestLeavingSparesACopy(t *testing.T) {
+	g := leaver(t)
+	i := g.index(g.r.self.MemberID)
+	g.regs[i].Address, g.regs[i].Version = "127.0.0.1:9999", 100 // somebody else has registered under our name
+	g.step(Leave{})
+	g.run(2 * time.Second)
+	if g.last("delete") != nil {
+		t.Errorf("it deletes %+v", g.last("delete"))
+	}
+	if !g.left {
+		t.Error("it does not leave")
+	}
+}
+
+// leaver is a server outside a chain of one, registered.
+func leaver(t *testing.T) *rig {
+	other := Member{MemberID: MemberID{1, 1}, Address: "127.0.0.1:7001"}
+	g := newRig(t, Config{Self: Member{MemberID: MemberID{Node: 7}, Address: "127.0.0.1:7007"}},
+		View{Chain: 9, Epoch: 4, Members: []Member{other}, Rules: Rules}, other)
+	g.run(300 * time.Millisecond)
+	return g
 }

@@ -121,7 +121,7 @@ type Refusal uint8
 // The refusals.
 const (
 	RefuseNone    Refusal = 0
-	RefuseBusy    Refusal = 1 // window full, head not ready or leaving: the rest of the stream is to be sent again
+	RefuseBusy    Refusal = 1 // window full, head not ready, leaving or moving: the rest of the stream is to be sent again
 	RefuseMemory  Refusal = 2 // the table would pass its bound
 	RefuseSession Refusal = 3 // the session has MaxSessionResults requests in flight
 	RefuseUnsure  Refusal = 4 // what the head said of this stream may be lost: begin another

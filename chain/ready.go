@@ -62,13 +62,18 @@ const (
 	AnswerSession   AnswerKind = 6 // not executed: too many requests of the session in flight
 	AnswerOutside   AnswerKind = 7 // not executed: this server is not in the chain
 	AnswerForgotten AnswerKind = 8 // not executed now; the session is forgotten, and an earlier try may have been executed
+
+	// To an Operate.
+	AnswerDone    AnswerKind = 9  // accepted and under way, or so already
+	AnswerRefused AnswerKind = 10 // nothing happens; Why says why
 )
 
-// Answer ends a Request or ReadBarrier.
+// Answer ends a Request, ReadBarrier or Operate.
 type Answer struct {
 	ID   uint64
 	Kind AnswerKind
 	Seq  Seq
+	Why  string // AnswerRefused: for the operator
 }
 
 // Ask is a request to the coordinator. At most one of each type is under way, but for an AskChange of an epoch that has passed.

@@ -44,15 +44,15 @@ func (r *Replica) flushRegistration() {
 	switch {
 	case g.inFlight || r.leave.done || r.lost.told:
 	case !g.asked && r.lost.since == 0:
-		if g.judging || r.now < g.notBefore || r.leave.wanted {
+		if g.judging || r.now < g.notBefore || r.leave.then == toEnd {
 			return
 		}
 		r.newIncarnation()
-		g.asked, g.first, g.version = true, true, 0
+		g.asked, g.first, g.version, g.leaving = true, true, 0, r.leave.then != toStay
 		g.inFlight, g.sentAt, g.notBefore = true, r.now, r.now.Add(r.heartbeatEvery())
 		r.out.Ask = append(r.out.Ask, AskRegister{r.describe()})
-	case !g.unsure && (r.now.Sub(g.sentAt) >= r.heartbeatEvery() || r.leave.wanted && !r.leave.announced && !g.leaving && r.lost.since == 0):
-		g.inFlight, g.sentAt, g.leaving = true, r.now, r.leave.wanted
+	case !g.unsure && (r.now.Sub(g.sentAt) >= r.heartbeatEvery() || g.leaving != (r.leave.then != toStay) && r.lost.since == 0):
+		g.inFlight, g.sentAt, g.leaving = true, r.now, r.leave.then != toStay
 		version := g.version
 		if !g.asked || g.doubt {
 			version = noVersion
@@ -63,7 +63,7 @@ func (r *Replica) flushRegistration() {
 
 // describe is what we say of ourselves.
 func (r *Replica) describe() Registration {
-	reg := Registration{Member: r.self, Protocol: Protocol, Rules: Rules, Boot: r.cfg.Boot, Leaving: r.leave.wanted, Timeout: r.timeout()}
+	reg := Registration{Member: r.self, Protocol: Protocol, Rules: Rules, Boot: r.cfg.Boot, Leaving: r.leave.then != toStay, Timeout: r.timeout()}
 	if reg.Complete = r.complete; reg.Complete {
 		reg.Last = r.log.last()
 	}
@@ -78,6 +78,8 @@ func (r *Replica) newIncarnation() {
 		s.base, s.moved = -1, false
 	}
 	r.index, r.learning = -1, false
+	r.leave.left()
+	r.order = order{}
 	r.up = upstream{}
 	r.abandon()
 	r.down.restart(r)
@@ -108,7 +110,7 @@ func (r *Replica) coordRegistered(in CoordRegistered) {
 		g.registered, g.version, g.unsure, g.confirmed = true, in.Version, false, r.now
 		// Whoever wants to remove us must see the record stand still for T after this write.
 		g.leaseUntil = max(g.leaseUntil, in.Sent.Add(r.timeout()*8/10))
-		r.leave.announced = r.leave.announced || g.leaving
+		r.leave.announced = r.leave.announced || g.leaving && r.leave.going()
 		r.watch.viewDue, r.watch.listDue = true, true
 	case in.Outcome == OutcomeMissing:
 		g.gone(r, r.now)

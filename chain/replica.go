@@ -59,6 +59,7 @@ type Replica struct {
 	made   ID // of the chain that we asked for since we adopted the view, if it is another one
 	ping   pings
 	leave  leaving
+	order  order
 	lost   lostChain
 	probe  probes
 
@@ -135,7 +136,9 @@ func (r *Replica) Step(now Time, in Input) {
 	case ProbeDone:
 		r.probeDone(in)
 	case Leave:
-		r.leave.wanted = true
+		r.leave.begin(r, toEnd)
+	case Operate:
+		r.operate(in)
 	case CoordRegistered:
 		r.coordRegistered(in)
 	case CoordView:
@@ -181,6 +184,7 @@ func (r *Replica) tick() {
 	r.tickPings()
 	r.tickRequests()
 	r.tickBarrier()
+	r.tickOrder()
 	r.tickLostChain()
 }
 
@@ -327,7 +331,7 @@ func (r *Replica) adopt(v Recorded, session uint64) {
 		r.takeOver(old.View)
 	case r.isHead():
 		r.head.ready = r.committed >= r.head.takeover
-	case !r.isMember() && wasIndex >= 0 && r.reg.asked && !r.leave.wanted:
+	case !r.isMember() && wasIndex >= 0 && r.reg.asked && !r.leave.going():
 		// Whoever removed us deleted the registration with the same stroke; our log stays as it is until a tail
 		// begins to teach us.
 		r.reg.gone(r, 0)
@@ -336,6 +340,8 @@ func (r *Replica) adopt(v Recorded, session uint64) {
 		r.abandon()
 	}
 	r.made = 0
+	r.leave.viewChanged(r)
+	r.order.viewChanged(r)
 	r.restartRequests()
 	r.restartBarrier()
 	r.publishLease()
@@ -387,7 +393,7 @@ func (r *Replica) causeOf(old, v View) (Change, string) {
 			if cause != "" {
 				cause += ", "
 			}
-			if r.watch.moving(r, m.MemberID) && !r.watch.anotherLife(r, m.MemberID) || r.leave.wanted && m.MemberID == r.self.MemberID {
+			if r.watch.moving(r, m.MemberID) && !r.watch.anotherLife(r, m.MemberID) || r.leave.going() && m.MemberID == r.self.MemberID {
 				cause += m.Address + " left" // nobody could have removed it yet
 			} else {
 				cause += m.Address + " removed"
@@ -398,6 +404,10 @@ func (r *Replica) causeOf(old, v View) (Change, string) {
 	switch {
 	case cause != "":
 		return change, cause
+	case v.Head() != old.Head():
+		return ChangeMoved, v.Head().Address + " moved to the head"
+	case v.Target != old.Target:
+		return ChangeSettings, fmt.Sprintf("target length %d instead of %d", v.Target, old.Target)
 	case v.Learner.MemberID != (MemberID{}):
 		return ChangeLearning, v.Learner.Address + " begins to learn"
 	case old.Learner.MemberID != (MemberID{}):

@@ -27,6 +27,11 @@ func (r *Replica) restartChain() {
 			return
 		}
 	}
+	if r.leave.out && r.memberByNode(r.self.Node) >= 0 {
+		// It was taken in just when it was drained, and nobody else is left.
+		r.leave = leaving{}
+		r.out.News = append(r.out.News, News{Text: "no longer drained: every member has died, and this server was one of them", View: r.view.View})
+	}
 	present := r.longestLogs()
 	switch {
 	case len(present) == 0:
@@ -120,7 +125,7 @@ func (r *Replica) allGoneAt() (at time.Duration) {
 // restartEmpty begins anew, with nothing and a new chain id, once every member is known to be dead: what they held was in their
 // memory.
 func (r *Replica) restartEmpty() {
-	if r.leave.wanted || r.watch.observed-r.watch.viewAt < r.timeout() {
+	if r.leave.then != toStay || r.watch.observed-r.watch.viewAt < r.timeout() {
 		return // in the last case somebody has just made the view, and lives
 	}
 	if r.holdsEntries() {

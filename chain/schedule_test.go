@@ -23,10 +23,11 @@ type faults struct {
 	links        bool // connections break
 	coordinators bool // answers late, unknown, carried out or not; servers cut off
 	leaves       bool // servers are told to leave, and clients go away
+	operators    bool // give orders
 	durable      bool // half of the servers have disks, which take their time
 }
 
-var everything = faults{crashes: true, pauses: true, links: true, coordinators: true, leaves: true}
+var everything = faults{crashes: true, pauses: true, links: true, coordinators: true, leaves: true, operators: true}
 
 // schedules plays some schedules of a number of servers, each a subtest named by its seed: -run 'TestX/seed=17$' repeats one.
 func schedules(t *testing.T, count, servers, steps int, f faults, begin func(*schedule), end func(*schedule)) {
@@ -131,6 +132,8 @@ func (s *schedule) fault(x *server) {
 		x.step(Leave{})
 	case p < 3 && s.leaves && x.r != nil && !x.paused && s.answers > 0:
 		x.step(Cancel{uint64(max(1, s.answers-s.rng.IntN(10)))})
+	case p < 2 && s.operators && x.r != nil && !x.paused && s.rng.IntN(2) == 0:
+		s.operate(x, y)
 	case p < 2 && s.crashes && x.r == nil:
 		x.start()
 	case p < 1 && s.crashes && s.running() > 1:
@@ -152,6 +155,30 @@ func (s *schedule) fault(x *server) {
 			s.coord.session++
 		}
 		s.coord.resume()
+	}
+}
+
+// operate has an operator order something: most often of the server that can do it.
+func (s *schedule) operate(x, y *server) {
+	if v := s.coord.view.View; v.Epoch > 0 && s.rng.IntN(4) > 0 {
+		if h := s.servers[numberOf(v.Head().Node)]; h.r != nil && !h.paused && s.rng.IntN(3) > 0 {
+			x = h
+		}
+	}
+	if y.r == nil {
+		return
+	}
+	switch node := y.r.self.Node; s.rng.IntN(8) {
+	case 0:
+		x.order(SetTarget{s.rng.IntN(len(s.servers) + 1)})
+	case 1, 2, 3:
+		x.order(MoveHead{node})
+	case 4:
+		x.order(Evict{node})
+	case 5:
+		x.order(Drain{})
+	default:
+		x.order(Undrain{})
 	}
 }
 
@@ -199,7 +226,13 @@ func (s *schedule) heal() {
 			x.start()
 		}
 		x.sync()
+		x.order(Undrain{})
 	}
 	s.rest()
-	s.tick(30*time.Second, true)
+	for range 10 {
+		s.tick(3*time.Second, true)
+		if h := s.servers[numberOf(s.coord.view.Head().Node)]; h.r != nil && s.coord.view.Target != 0 {
+			h.order(SetTarget{})
+		}
+	}
 }

@@ -17,6 +17,7 @@ import (
 //
 //	config [timeout=1s] [durable=(1,2)] [target=3] [leases=off] [retain=BYTES] [chunk=BYTES] [memory=BYTES] [disks=held] [boot=on]
 //	start N [abandon=EPOCH]    crash N    pause N    resume N    leave N    sync N
+//	operate N target=3 | head=2 | evict=3 | drain | undrain
 //	view epoch=1 members=(1,2) [learner=3] [at=(1,2)]   the view is this, and those servers (all) read it
 //	put N key=x value=a [numbered] [session=S number=1 below=1]    clear N    open N    cancel N id=1
 //	read N key=x    barrier N key=x    verify N seq=1
@@ -112,7 +113,7 @@ func (c *cluster) command(d *directive) string {
 		c.config(d)
 	case "view":
 		c.setView(d)
-	case "put", "clear", "open", "read", "barrier", "verify", "cancel", "sync", "leave", "log":
+	case "put", "clear", "open", "read", "barrier", "verify", "cancel", "sync", "leave", "operate", "log":
 		c.at(d.number(0)).command(d)
 	case "start":
 		s := c.at(d.number(0))
@@ -303,11 +304,40 @@ func (s *server) command(d *directive) {
 	case "leave":
 		s.step(Leave{})
 		s.step(Tick{})
+	case "operate":
+		s.operate(d)
 	case "log":
 		for _, e := range s.r.Log(0) {
 			s.c.say("%s", strings.ReplaceAll(e.String(), e.Tag.By.String(), s.c.name(e.Tag.By)))
 		}
 	}
+}
+
+// operate gives the server an operator's order.
+func (s *server) operate(d *directive) {
+	node := func(key string) NodeID {
+		n := int(d.value(key))
+		if x := s.c.servers[n]; x != nil && x.r != nil {
+			return x.r.self.Node
+		}
+		return NodeID(n)
+	}
+	var op Operation
+	switch what := d.d.CmdArgs[1]; what.Key {
+	case "target":
+		op = SetTarget{int(d.value("target"))}
+	case "head":
+		op = MoveHead{node("head")}
+	case "evict":
+		op = Evict{node("evict")}
+	case "drain":
+		op = Drain{}
+	case "undrain":
+		op = Undrain{}
+	default:
+		d.d.Fatalf(d.t, "unknown order %q", what.Key)
+	}
+	s.order(op)
 }
 
 func (k *truth) command(d *directive) {

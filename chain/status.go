@@ -33,7 +33,7 @@ type LearnerProgress struct {
 }
 
 // Serving tells whether clients are welcome: the replica is a member, as far as it knows, and not about to leave.
-func (r *Replica) Serving() bool { return r.serving() && !r.leave.wanted }
+func (r *Replica) Serving() bool { return r.serving() && r.leave.then == toStay }
 
 // Status tells how the replica is.
 func (r *Replica) Status() Status {
@@ -80,8 +80,8 @@ func (r *Replica) state() string {
 	switch {
 	case r.lost.since != 0:
 		return "the coordinator does not know this chain any more"
-	case r.leave.wanted:
-		return "leaving"
+	case r.leave.then != toStay:
+		return r.leave.state(r)
 	case r.isMember() && !r.reg.asked:
 		return "its registration is gone"
 	case r.isMember() && r.reg.registered:

@@ -9,6 +9,7 @@ type upstream struct {
 	stable Seq    // the predecessor's, told in this epoch
 	acked  Ack    // last sent on the link
 	ackDue bool   // send one even if it says nothing new
+	fresh  bool   // no Append has come on the link: the predecessor may still say that it goes on from another entry than our last
 }
 
 // hello answers a predecessor that opens a link. A tail that has not taught us before makes us forget what we do not know to be
@@ -24,7 +25,7 @@ func (r *Replica) hello(from MemberID, m Hello) {
 	if r.learning && r.learn.from != from {
 		r.forget(from)
 	}
-	r.up.link, r.up.ackDue = m.Link, true
+	r.up.link, r.up.ackDue, r.up.fresh = m.Link, true, true
 	w := Welcome{Link: m.Link, Last: r.log.last()}
 	if s := r.learn.staging; s != nil {
 		w.Last, w.Transfer, w.NextChunk = s.log.last(), s.transfer, s.next
@@ -57,14 +58,39 @@ func (r *Replica) appendEntries(from MemberID, m Append) {
 		return
 	}
 	if m.Prev != r.log.last() {
-		r.out.Close = append(r.out.Close, from)
-		return
+		if !r.overruled(m) {
+			r.out.Close = append(r.out.Close, from)
+			return
+		}
+		r.cut(m.Prev.Seq)
 	}
+	r.up.fresh = false
 	for _, e := range m.Entries {
 		r.push(e)
 	}
 	r.up.stable = max(r.up.stable, m.Stable)
 	r.commit(m.Committed)
+}
+
+// overruled tells whether the end of our log is to give way to m, the first Append of a link. That is so where a member was moved to the head
+// and the old head, which had given that up, has gone on numbering: it and those who followed it hold entries that the new head lacks.
+//
+// Nothing committed is lost. Whatever committed in an epoch was logged by all its members while in it, and who is taught logs it before it is a
+// member: so a member of this epoch holds all that committed in those before. What it does not hold has not committed. Nor will it: no head has it.
+// The new head's first entry skips all numbers that the old one can have handed out, so the slots of a read only rise.
+func (r *Replica) overruled(m Append) bool {
+	last := r.log.last()
+	return r.up.fresh && r.isMember() && len(m.Entries) > 0 && m.Entries[0].Seq > last.Seq && m.Entries[0].Epoch > last.Epoch &&
+		m.Prev.Seq >= r.committed && r.log.holds(m.Prev)
+}
+
+// overrules is from where our log goes on for a successor whose last entry is not in it, or false if it must have lost data.
+func (r *Replica) overrules(last Position) (from Position, ok bool) {
+	i := r.log.after(last.Seq)
+	if last.Seq <= r.log.base.Seq || i == r.log.count || r.log.at(i).Epoch <= last.Epoch {
+		return Position{}, false
+	}
+	return r.log.floor(last.Seq), true
 }
 
 // rising tells whether entries can follow prev.

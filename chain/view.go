@@ -103,6 +103,14 @@ func (v View) without(gone func(MemberID) bool) View {
 	return next
 }
 
+// headedBy is the view after v in which m, a member, stands before the others.
+func (v View) headedBy(m Member) View {
+	next := v
+	next.Epoch++
+	next.Members = append([]Member{m}, slices.DeleteFunc(slices.Clone(v.Members), func(x Member) bool { return x == m })...)
+	return next
+}
+
 func (v View) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "epoch=%d members=(", v.Epoch)

@@ -15,21 +15,28 @@ var (
 	ErrSession     = errors.New("not executed: too many requests of this session are in flight")
 	ErrForgotten   = errors.New("may have been executed: the session is forgotten")
 	ErrOutside     = errors.New("not in the chain")
+	ErrRefused     = errors.New("refused") // what an operator ordered
 )
 
 var (
 	errTimeout  = fmt.Errorf("%w: the chain did not take it in time", ErrNotExecuted)
+	errUnsent   = fmt.Errorf("%w: the chain did not take it", ErrNotExecuted)
 	errLate     = fmt.Errorf("%w: no answer in time", ErrUncertain)
 	errStopped  = fmt.Errorf("%w: the server is stopping", ErrNotExecuted)
 	errStopping = fmt.Errorf("%w: the server stopped before it knew", ErrUncertain)
 	errReadLate = fmt.Errorf("%w: the chain did not confirm the read in time", ErrNotExecuted)
 )
 
-// errorOf is what a chain's answer means for a call; nil for an answer that is none.
-func (r *Replica) errorOf(kind chain.AnswerKind) error {
-	switch kind {
+// errorOf is what a chain's answer means for a call of b; nil for an answer that is none.
+func (r *Replica) errorOf(b *batch, a chain.Answer) error {
+	switch a.Kind {
 	case chain.AnswerUnsent:
-		return errTimeout
+		if b.late {
+			return errTimeout
+		}
+		return errUnsent
+	case chain.AnswerRefused:
+		return fmt.Errorf("%w: %s", ErrRefused, a.Why)
 	case chain.AnswerUncertain:
 		return errLate
 	case chain.AnswerMemory:

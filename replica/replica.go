@@ -34,6 +34,7 @@ type Replica struct {
 	urgent  chan chain.Input // what the coordinator and operators say, which must not wait behind that
 	batches chan *batch
 	cancels chan *batch
+	orders  chan *batch // of operators
 
 	notes   notes.Notes
 	waiters waiters // reads that wait for entries to be applied
@@ -76,7 +77,7 @@ func Start(config Config) (*Replica, error) {
 	r := &Replica{
 		config: config, core: core, gate: core.Gate(),
 		inputs: make(chan chain.Input, inputQueue), urgent: make(chan chain.Input, urgentQueue),
-		batches: make(chan *batch, batchQueue), cancels: make(chan *batch),
+		batches: make(chan *batch, batchQueue), cancels: make(chan *batch), orders: make(chan *batch),
 		done: make(chan struct{}), left: make(chan struct{}),
 		calls: make(map[uint64]pending),
 	}
@@ -184,6 +185,9 @@ func (r *Replica) run() {
 		case b := <-r.cancels:
 			r.wake()
 			r.cancel(b)
+		case b := <-r.orders:
+			r.wake()
+			r.begin(b)
 		case <-ticker.C:
 			r.wake()
 			r.tick()
@@ -211,6 +215,9 @@ func (r *Replica) drain() {
 			continue
 		case b := <-r.cancels:
 			r.cancel(b)
+			continue
+		case b := <-r.orders:
+			r.begin(b)
 			continue
 		default:
 		}

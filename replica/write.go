@@ -33,7 +33,9 @@ type Call struct {
 // batch is the calls of one Write.
 type batch struct {
 	calls   []*Call
-	read    bool // not commands: one read that waits for a barrier
+	read    bool            // not commands: one read that waits for a barrier
+	order   chain.Operation // not a command: what an operator orders; nil for none
+	late    bool            // given up, because nobody waits any longer
 	ids     []uint64
 	left    int
 	done    chan struct{}
@@ -98,8 +100,12 @@ func (r *Replica) begin(b *batch) {
 		r.nextID++
 		b.ids[i] = r.nextID
 		r.calls[r.nextID] = pending{b, i}
-		if b.read {
+		switch {
+		case b.read:
 			r.step(chain.ReadBarrier{ID: r.nextID})
+			continue
+		case b.order != nil:
+			r.step(chain.Operate{ID: r.nextID, Operation: b.order})
 			continue
 		}
 		r.step(chain.Request{
@@ -116,6 +122,7 @@ func (r *Replica) cancel(b *batch) {
 		b.calls = nil
 		return
 	}
+	b.late = true
 	for _, id := range b.ids {
 		if _, ok := r.calls[id]; ok {
 			r.step(chain.Cancel{ID: id})
@@ -141,7 +148,7 @@ func (r *Replica) answer(a chain.Answer) {
 	}
 	delete(r.calls, a.ID)
 	p.batch.calls[p.index].Held = r.now.Sub(p.batch.begun)
-	if err := r.errorOf(a.Kind); err != nil {
+	if err := r.errorOf(p.batch, a); err != nil {
 		p.batch.fail(p.index, err)
 		return
 	}
