@@ -114,6 +114,9 @@ func (r *Replica) restored(in Restored) {
 	r.snapshotTaken()
 	r.applying, r.applied, r.bytes = s.base.Seq, s.base.Seq, in.Bytes
 	r.committed = s.base.Seq
+	if !r.isMember() {
+		r.gate.lower(r.log.last().Seq) // our tail may have taught us what was overruled since (up.go)
+	}
 	raise(&r.gate.last, uint64(s.base.Seq))
 	raise(&r.gate.applied, uint64(s.base.Seq))
 	r.durable = s.base.Seq // the table itself is durable before it is whole

@@ -22,8 +22,9 @@ func (o *order) moving() bool {
 // operate takes an operator's order, and answers it.
 func (r *Replica) operate(in Operate) {
 	a := Answer{ID: in.ID, Kind: AnswerDone}
+	_, undrain := in.Operation.(Undrain) // which needs no chain
 	switch {
-	case r.lost.since != 0 || len(r.view.Members) == 0:
+	case !undrain && (r.lost.since != 0 || len(r.view.Members) == 0):
 		a.Kind = AnswerOutside
 	case r.leave.then == toEnd:
 		a.Kind, a.Why = AnswerRefused, "this server is ending"

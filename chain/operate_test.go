@@ -45,6 +45,23 @@ func TestOrdersOutside(t *testing.T) {
 	}
 }
 
+// TestTaughtWhatIsOverruled: a learner holds an entry that its tail had to give up, and takes a snapshot from before that. Its reads are not to
+// wait for it.
+func TestTaughtWhatIsOverruled(t *testing.T) {
+	tail, me := Member{MemberID: MemberID{1, 1}, Address: "127.0.0.1:7001"}, Member{MemberID: MemberID{7, 1}, Address: "127.0.0.1:7007"}
+	g := newRig(t, Config{Self: Member{MemberID: MemberID{Node: 7}, Address: me.Address}},
+		View{Chain: 9, Epoch: 4, Members: []Member{tail}, Learner: me, Rules: Rules}, tail)
+	g.run(300 * time.Millisecond)
+	g.hear(tail, Hello{Link: 1})
+	g.hear(tail, Append{Link: 1, Entries: []Entry{{Seq: 1, Epoch: 3, Kind: KindBarrier}, {Seq: 2, Epoch: 3, Kind: KindBarrier}}, Stable: 1, Committed: 1})
+	g.hear(tail, Hello{Link: 2})
+	g.hear(tail, Snapshot{Link: 2, Transfer: 1, Base: Position{1, 3}, Data: []byte("table"), Last: true})
+	g.step(Restored{Transfer: 1})
+	if g.r.log.last() != (Position{1, 3}) || g.r.Gate().All() != 1 {
+		t.Errorf("its log ends at %v, and reads wait for %d", g.r.log.last(), g.r.Gate().All())
+	}
+}
+
 // TestMovingHeadIsGivenUp: however long the coordinator is away, the head stands still for T at most.
 func TestMovingHeadIsGivenUp(t *testing.T) {
 	c := chainOf(t, 2)

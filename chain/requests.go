@@ -147,6 +147,7 @@ func (r *Replica) finish(q *request) {
 		delete(p.own, q.proposal.Request.Number)
 	case q.proposal.Kind == KindSession:
 		delete(p.byTag, q.proposal.Tag)
+		p.opening = p.opening && q.id != 0 // given up, or done
 	case p.byName[q.proposal.Request] == q:
 		delete(p.byName, q.proposal.Request)
 	}

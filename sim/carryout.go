@@ -189,6 +189,14 @@ func (p *process) restore(s chain.Snapshot, cuts uint64) {
 
 // ask takes a request to the coordinator. What a registration says must be on disk before.
 func (p *process) ask(a chain.Ask) {
+	switch a := a.(type) {
+	case chain.AskChange:
+		p.w.check.asks(p, a)
+	case chain.AskRegister:
+		if a.Registration.Leaving {
+			p.w.stats.Drains++
+		}
+	}
 	if r, ok := a.(chain.AskRegister); ok {
 		p.id = r.Registration.MemberID
 		if d := p.srv.disk; d != nil {

@@ -71,6 +71,7 @@ func (c *checker) init(w *world) {
 	c.processes = make(map[chain.MemberID]*process)
 	c.views = make(map[viewKey]chain.View)
 	c.written, c.deleted = make(map[chain.MemberID]time.Duration), make(map[chain.MemberID]time.Duration)
+	c.staying = make(map[chain.MemberID]bool)
 }
 
 // of is the history of a chain.

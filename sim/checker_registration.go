@@ -11,7 +11,8 @@ import (
 type registrations struct {
 	written map[chain.MemberID]time.Duration // when each was last written
 	deleted map[chain.MemberID]time.Duration
-	outages []span64 // of the coordinator; the last may go on
+	staying map[chain.MemberID]bool // that have ever said that they do not leave
+	outages []span64                // of the coordinator; the last may go on
 	away    bool
 }
 
@@ -29,6 +30,14 @@ func (c *checker) outage(away bool) {
 		r.outages = append(r.outages, span64{from: c.w.now})
 	} else {
 		r.outages[len(r.outages)-1].to = c.w.now
+	}
+}
+
+// writes notes that a record is made, or written again.
+func (c *checker) writes(reg chain.Registration) {
+	c.written[reg.MemberID] = c.w.now
+	if !reg.Leaving {
+		c.staying[reg.MemberID] = true
 	}
 }
 

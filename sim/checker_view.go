@@ -37,7 +37,7 @@ func (c *checker) viewChanges(old *coordState, ask chain.AskChange, by *process,
 	case next.Chain != old.view.Chain:
 		c.beginsAnew(old.view.View, bad)
 	default:
-		c.continues(old.view.View, next, bad)
+		c.continues(old.view.View, next, by, bad)
 	}
 	for _, m := range old.view.Members {
 		if next.Index(m.MemberID) < 0 {
@@ -48,7 +48,7 @@ func (c *checker) viewChanges(old *coordState, ask chain.AskChange, by *process,
 
 // continues checks a change within one chain: someone stays, or all of the chain's log comes back by other incarnations of
 // its members; and everything committed is at every member.
-func (c *checker) continues(old, next chain.View, bad func(string)) {
+func (c *checker) continues(old, next chain.View, by *process, bad func(string)) {
 	if !slices.ContainsFunc(next.Members, func(m chain.Member) bool { return old.HasNode(m.Node) }) {
 		bad("no member stays")
 		return
@@ -67,8 +67,51 @@ func (c *checker) continues(old, next chain.View, bad func(string)) {
 			return
 		}
 	}
+	c.keepsOrder(old, next, by, stays, bad)
+	if l := next.Learner.MemberID; l != old.Learner.MemberID && l != (chain.MemberID{}) && !c.staying[l] {
+		bad("a drained server is taken in")
+		return
+	}
 	h := c.of(next.Chain)
 	c.held(next, h.last(), "view "+c.w.showView(next)+" after commit of "+h.last().String())
+}
+
+// keepsOrder checks that those who stay keep their order, but for a member that the head puts before itself, and that only the head changes the target,
+// each of the two with nothing else.
+func (c *checker) keepsOrder(old, next chain.View, by *process, stays bool, bad func(string)) {
+	among := func(v chain.View) func(chain.Member) bool {
+		return func(m chain.Member) bool { return v.Index(m.MemberID) < 0 }
+	}
+	was := slices.DeleteFunc(slices.Clone(old.Members), among(next))
+	is := slices.DeleteFunc(slices.Clone(next.Members), among(old))
+	same := len(was) == len(old.Members) && len(is) == len(next.Members) && next.Learner == old.Learner
+	headed := old.Head().MemberID == by.id && same
+	switch {
+	case next.Target != old.Target && (!headed || !slices.Equal(was, is)):
+		bad("the target changes otherwise than by the head")
+	case !stays || slices.Equal(was, is):
+	case headed && slices.Equal(is[1:], slices.DeleteFunc(was, func(m chain.Member) bool { return m == is[0] })):
+		c.w.stats.Moves++
+	default:
+		bad("the order changes otherwise than by the head")
+	}
+	if len(next.Members) < len(old.Members) && old.Target > 0 && len(old.Members) > old.Target && old.Tail().MemberID == by.id && next.Index(by.id) < 0 &&
+		!by.leaving && !by.drained {
+		c.w.stats.Shrinks++
+	}
+}
+
+// asks looks at a change of the view when it is asked for: a head moves once everything in its log has committed, so that the new one lacks nothing of
+// which a client has been told.
+func (c *checker) asks(p *process, a chain.AskChange) {
+	v := p.replica.Status().View
+	if a.View.Chain != v.Chain || v.Head().MemberID != p.id || v.Index(a.View.Head().MemberID) < 1 || a.View.Index(p.id) < 0 {
+		return
+	}
+	h := c.of(v.Chain)
+	if more := p.replica.Log(h.last().Seq); len(more) > 0 {
+		c.w.fail("%v: moves the head, and %v has not committed", p, &more[0])
+	}
 }
 
 // beginsAnew checks a restart with nothing: every member of the old view must be dead, and have kept nothing.

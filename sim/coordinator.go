@@ -236,7 +236,7 @@ func (c *coordinator) write(p *process, sess *coordSession, sent chain.Time, a c
 		in := chain.CoordRegistered{Member: a.Registration.MemberID, Sent: sent, Outcome: chain.OutcomeConflict}
 		if c.find(a.Registration.MemberID) < 0 {
 			in.Outcome = chain.OutcomeOK
-			c.w.check.written[a.Registration.MemberID] = c.w.now
+			c.w.check.writes(a.Registration)
 			c.change(func(s *coordState) { s.servers = append(s.servers, chain.Registered{Registration: a.Registration}) })
 		}
 		return in
@@ -245,7 +245,7 @@ func (c *coordinator) write(p *process, sess *coordSession, sent chain.Time, a c
 		var i int
 		if i, in.Outcome = c.match(a.Registered); in.Outcome == chain.OutcomeOK {
 			in.Version = a.Version + 1
-			c.w.check.written[a.MemberID] = c.w.now
+			c.w.check.writes(a.Registration)
 			c.change(func(s *coordState) {
 				s.servers[i] = chain.Registered{Registration: a.Registration, Version: in.Version}
 			})

@@ -14,6 +14,7 @@ type faults struct {
 	hunting int         // heads still to be killed, each soon after it took over
 	brought chain.Epoch // epoch of the last dead view for which a newcomer was started
 	wiped   *wipe       // nil: the coordinator has what it was told
+	operators
 }
 
 // begin starts every kind that is switched on.
@@ -75,6 +76,8 @@ func (f *faults) happen(kind Fault, d dice) bool {
 		return f.clientDeath(d)
 	case Wipe:
 		return f.wipe(d)
+	case Retarget, Move, Evict, Drain:
+		return f.operate(kind, d)
 	}
 	p := f.someone(d)
 	if p == nil {
@@ -136,7 +139,7 @@ func (f *faults) spared(p *process) bool {
 		return p == f.wiped.keeper
 	}
 	for _, m := range f.w.coord.now().view.Members {
-		if q := f.w.check.processes[m.MemberID]; q != nil && q != p && !q.dead {
+		if q := f.w.check.processes[m.MemberID]; q != nil && q != p && !q.dead && !q.drained {
 			return false
 		}
 	}
@@ -436,13 +439,17 @@ func (f *faults) heal() {
 }
 
 // chooseCore kills all servers for good but some, among whom one is that has everything: a living member of the newest view, or
-// one that is down and whose disk holds the chain. (One that has just started again may be about to leave the chain to the others, and one
-// without a registration is being evicted.)
+// one that is down and whose disk holds the chain. (One that has just started again may be about to leave the chain to the others, one
+// without a registration is being evicted, and one that is drained, or too many, is on its way out.)
 func (f *faults) chooseCore() {
 	w := f.w
 	var able []*server
-	for _, m := range w.coord.now().view.Members {
-		if p := w.check.processes[m.MemberID]; p != nil && !p.leaving && w.coord.find(m.MemberID) >= 0 && (!p.dead || m.Durable && p.srv.proc == nil) {
+	v := w.coord.now().view
+	for i, m := range v.Members {
+		if v.Target > 0 && i >= v.Target {
+			break
+		}
+		if p := w.check.processes[m.MemberID]; p != nil && !p.leaving && (p.dead || p.replica.Serving()) && w.coord.find(m.MemberID) >= 0 && (!p.dead || m.Durable && p.srv.proc == nil) {
 			able = append(able, p.srv)
 		}
 	}

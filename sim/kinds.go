@@ -32,6 +32,10 @@ const (
 	Freeze                   // the coordinator shows one server nothing new, and perhaps takes no writes from it
 	Wipe                     // the coordinator loses all it held, until an operator brings it back
 	Leave                    // a server is told to leave
+	Retarget                 // an operator changes how many members the chain wants
+	Move                     // one moves the head
+	Evict                    // one has a server evicted, which may be a good one
+	Drain                    // one drains a server, and wants it back later
 	ClientDeath              // a client dies
 
 	LostRequest  // the coordinator never gets a request
@@ -77,6 +81,10 @@ var kinds = [numFaults]struct {
 	Freeze:      {"freeze", 0.3},
 	Wipe:        {"wipe", 0.1},
 	Leave:       {"leave", 0.3},
+	Retarget:    {"retarget", 0.15},
+	Move:        {"move-head", 0.2},
+	Evict:       {"evict", 0.1},
+	Drain:       {"drain", 0.15},
 	ClientDeath: {"client-death", 0.3},
 
 	LostRequest:  {"lost-request", 0},

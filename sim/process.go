@@ -25,6 +25,7 @@ type process struct {
 
 	dead    bool
 	leaving bool
+	drained bool // by an operator
 	paused  bool
 	held    []func() // what came due during a pause
 	inbox   []work

@@ -221,6 +221,7 @@ func (w *world) tend(bound time.Duration, well func() bool) {
 		}
 		looked = w.now
 		w.faults.rescue()
+		w.faults.undo()
 		return well()
 	})
 }
@@ -244,6 +245,9 @@ func (w *world) unrest() string {
 	s := w.coord.now()
 	if !s.exists {
 		return "there is no view"
+	}
+	if w.faults.targeted && s.view.Target != w.faults.target {
+		return fmt.Sprintf("the target is %d, not %d again", s.view.Target, w.faults.target)
 	}
 	up := w.up()
 	want := 0

@@ -12,7 +12,7 @@ type Stats struct {
 	Runs, Steps, Messages, Lost, Syncs, Commits, Views, Snapshots, Restarts uint64
 	Whole, Ops, Writes, SessionWrites, Reads, Barriers, Verifies, Retries   uint64
 	Txns, TxnsTooLarge                                                      uint64
-	Starts, Left, Halts, Breaks, Panics                                     uint64
+	Starts, Left, Halts, Breaks, Panics, Moves, Shrinks, Drains             uint64
 	Faults                                                                  Counts
 	Virtual                                                                 time.Duration
 }
@@ -22,7 +22,8 @@ func (s *Stats) Missing() string {
 	for name, n := range map[string]uint64{
 		"snapshots": s.Snapshots, "restarts with nothing": s.Restarts, "writes": s.Writes, "writes in sessions of clients": s.SessionWrites,
 		"reads": s.Reads, "reads behind barriers": s.Barriers, "verifies": s.Verifies, "retries": s.Retries, "servers that left": s.Left,
-		"servers that ended themselves": s.Halts, "histories searched whole": s.Whole, "transactions": s.Txns, "transactions that were too large": s.TxnsTooLarge,
+		"servers that ended themselves": s.Halts, "heads that moved": s.Moves, "chains that shrank": s.Shrinks, "servers that were drained": s.Drains,
+		"histories searched whole": s.Whole, "transactions": s.Txns, "transactions that were too large": s.TxnsTooLarge,
 	} {
 		if n == 0 {
 			return name

@@ -4,7 +4,7 @@ import "time"
 
 // Themes are what half of the runs are about. A swarm of options that know nothing of each other seldom has together what one kind of
 // mistake needs: a reader that stays, a server that is left behind, and writes elsewhere, to the same key.
-var Themes = []string{"reads", "pauses", "requests", "heads", "joins", "disks", "stalls", "busy", "sessions", "wipes"}
+var Themes = []string{"reads", "pauses", "requests", "heads", "joins", "disks", "stalls", "busy", "sessions", "wipes", "operators"}
 
 // about changes what is drawn in favour of a theme.
 func (o *Options) about(theme string, d dice) {
@@ -129,5 +129,19 @@ func (o *Options) about(theme string, d dice) {
 		o.Coord.Max = pick(t/50, t/10)
 		o.Down, o.Means[Crash], o.Means[Wipe] = t, 2*t, 2*t
 		often(Pause, CoordCut, Expire, Leave)
+	case "operators": // who change the chain again and again, through a coordinator that is slow, or does not answer
+		o.Servers = max(3, o.Servers)
+		o.Clients, o.Ops, o.Think = max(2, o.Clients), 1+d.IntN(6), pick(t/100, t/20)
+		o.Length = 15 * t
+		o.Async, o.Delay.Max = number(0.2, 0.9), pick(t/500, t/50, t/10)
+		o.Coord.Max, o.CoordLate, o.ChangeLost = pick(t/50, t/5), number(0, 0.2), number(0, 0.5)
+		o.Down, o.Blocked = pick(t/2, 2*t), pick(t, 3*t)
+		for _, f := range []Fault{Retarget, Move, Drain} {
+			o.Means[f] = pick(t/2, 2*t, 4*t)
+		}
+		if d.chance(0.5) { // and those who are out do not know it, and are asked
+			o.Keys, o.Watch, o.Meddle, o.NoLeases = 1+d.IntN(2), t/50+d.soon(t/20), 0.5, 0
+		}
+		often(Evict, Leave, Crash, Break, Pause, CoordCut, Outage, Expire, Freeze, Maroon, Partition, Clog)
 	}
 }
