@@ -2,8 +2,9 @@ package chain
 
 // learner is our side of being taught by a tail (design.md, section 5, "A server joins").
 type learner struct {
-	// from is the tail that we last began to learn from. What we acknowledged to it we never drop, whatever happens to
-	// the link; only another one makes us forget again.
+	// from is the tail that we last began to learn from, as what we are registered now. What we acknowledged to it we never drop, whatever
+	// happens to the link; only another one makes us forget again. (The same one does, when we register anew: between the two we may have been
+	// moved to the head, and hold what never reached it.)
 	from    MemberID
 	staging *staging // the snapshot that is coming in; nil for none
 	ackDue  bool     // tell the tail which chunk we need

@@ -54,12 +54,13 @@ func (l *leaving) viewChanged(r *Replica) {
 	}
 }
 
-// undo ends a drain. Where a view without us has been asked for, only a newer view tells whether we are still a member.
-func (l *leaving) undo() {
-	if l.asked {
-		l.then = toSpare
-	} else {
+// undo ends a drain. Where a view without us has been asked for, only a newer view tells whether we are still a member; and who is a member no
+// more registers anew before it is taken in: what it was may hold what the chain does not.
+func (l *leaving) undo(r *Replica) {
+	if l.out || r.isMember() && !l.asked {
 		*l = leaving{}
+	} else {
+		l.then = toSpare
 	}
 }
 

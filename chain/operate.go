@@ -156,7 +156,7 @@ func (r *Replica) drain() (refused string) {
 func (r *Replica) undrain() (refused string) {
 	switch {
 	case r.leave.then == toDrain:
-		r.leave.undo()
+		r.leave.undo(r)
 	case !r.isMember() && !r.learning && r.long():
 		return fmt.Sprintf("it is not drained: the chain has the %d members that it wants; raise the target length", r.view.Target)
 	}

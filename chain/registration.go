@@ -80,6 +80,7 @@ func (r *Replica) newIncarnation() {
 	r.index, r.learning = -1, false
 	r.leave.left()
 	r.order = order{}
+	r.learn.from = MemberID{}
 	r.up = upstream{}
 	r.abandon()
 	r.down.restart(r)
