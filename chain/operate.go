@@ -234,8 +234,6 @@ func (o *order) String() string {
 		return fmt.Sprintf("to set the target length to %d", op.Target)
 	case MoveHead:
 		return "to move " + o.member.Address + " to the head"
-	case Evict:
-		return "to evict " + o.member.Address
 	}
-	return "nothing"
+	return "to evict " + o.member.Address
 }

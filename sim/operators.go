@@ -30,17 +30,24 @@ func (f *faults) operate(kind Fault, d dice) bool {
 		if !f.targeted {
 			f.targeted, f.target = true, v.Target
 		}
-		p.order(chain.SetTarget{Target: d.IntN(5)})
+		p.order(chain.SetTarget{Target: d.IntN(6) - 1})
 	case Move:
 		if len(v.Members) < 2 {
 			return false
 		}
-		p.order(chain.MoveHead{To: v.Members[1+d.IntN(len(v.Members)-1)].Node})
+		to := v.Members[1+d.IntN(len(v.Members)-1)].Node
+		if d.chance(0.1) {
+			to = q.id.Node // who may be anybody
+		}
+		p.order(chain.MoveHead{To: to})
 	case Evict:
 		p.order(chain.Evict{Node: q.id.Node})
 	case Drain:
 		if q.leaving || f.spared(q) {
 			return false
+		}
+		if d.chance(0.1) {
+			p.order(chain.Undrain{}) // who may have no need of it
 		}
 		q.drained = true
 		q.order(chain.Drain{})
