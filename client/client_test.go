@@ -233,3 +233,65 @@ func TestManyClients(t *testing.T) {
 		}
 	}
 }
+
+// Operators change the chain under load, and no call fails.
+func TestMembers(t *testing.T) {
+	ctx := soon(t)
+	members := servertest.StartServers(t, 3, 3, nil)
+	c := open(t, members...)
+	var load sync.WaitGroup
+	stop := make(chan struct{})
+	for i := range 3 {
+		load.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if err := increment(ctx, c, fmt.Sprint("k", i)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	order := func() (addresses []string) {
+		servers, err := c.Servers(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range servers {
+			if s.Status.GetServing() {
+				addresses = append(addresses, s.Address)
+			}
+		}
+		return addresses
+	}
+	a, b, d := members[0].Address, members[1].Address, members[2].Address
+	for _, step := range []struct {
+		name string
+		do   func() error
+		want []string
+	}{
+		{"the tail becomes head", func() error { return c.MoveHead(ctx, d) }, []string{d, a, b}},
+		{"the head is drained", func() error { return c.DrainServer(ctx, d) }, []string{a, b}},
+		{"it is added again", func() error { return c.AddServer(ctx, d) }, []string{a, b, d}},
+		{"a shorter chain", func() error { return c.SetTarget(ctx, 2) }, []string{a, b}},
+		{"a longer one", func() error { return c.SetTarget(ctx, 3) }, []string{a, b, d}},
+		{"one is removed", func() error { return c.RemoveServer(ctx, members[1].ID().Node.String()) }, []string{a, d}},
+	} {
+		if err := step.do(); err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		servertest.WaitFor(t, step.name+", as servers tell", func() bool { return slices.Equal(order(), step.want) })
+	}
+	close(stop)
+	load.Wait()
+	if err := c.DrainServer(ctx, "127.0.0.1:1"); err == nil || client.OutcomeOf(err) != client.DidNotHappen {
+		t.Errorf("draining nobody: %v", err)
+	}
+	if err := c.MoveHead(ctx, b); err == nil || client.OutcomeOf(err) != client.DidNotHappen {
+		t.Errorf("a head that is no member: %v", err)
+	}
+}

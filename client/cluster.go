@@ -4,8 +4,10 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	pb "github.com/chaintable/chaintable/api/chaintable/v1"
+	"github.com/chaintable/chaintable/client/retry"
 )
 
 // Server is a server of the chain, and how it is.
@@ -115,4 +117,44 @@ func (c *Client) statusOf(ctx context.Context, addresses []string) []Server {
 	}
 	asked.Wait()
 	return servers
+}
+
+// AddServer takes a server in again that was drained, and returns when it is a member. A server is named by its address or id.
+func (c *Client) AddServer(ctx context.Context, server string) error {
+	return c.members(ctx, &pb.MembersRequest{Change: &pb.MembersRequest_Add{Add: server}})
+}
+
+// DrainServer takes a server out of the chain as when it is told to end: nobody's request fails. It goes on outside, until it is added, or started anew.
+func (c *Client) DrainServer(ctx context.Context, server string) error {
+	return c.members(ctx, &pb.MembersRequest{Change: &pb.MembersRequest_Drain{Drain: server}})
+}
+
+// RemoveServer takes a server out of the chain that is stuck or cut off. If it lives, it comes back by itself after ten seconds.
+func (c *Client) RemoveServer(ctx context.Context, server string) error {
+	return c.members(ctx, &pb.MembersRequest{Change: &pb.MembersRequest_Remove{Remove: server}})
+}
+
+// SetTarget sets how many members the chain wants, 0 for all servers that register. If it has more, those at the tail become spares.
+func (c *Client) SetTarget(ctx context.Context, n uint64) error {
+	return c.members(ctx, &pb.MembersRequest{Change: &pb.MembersRequest_Target{Target: n}})
+}
+
+// MoveHead makes a member the head. The others keep their order.
+func (c *Client) MoveHead(ctx context.Context, server string) error {
+	return c.members(ctx, &pb.MembersRequest{Change: &pb.MembersRequest_Head{Head: server}})
+}
+
+// members asks for a change of the chain until it has been made. It can be asked for again at any time. A server may take long
+// over it.
+func (c *Client) members(ctx context.Context, r *pb.MembersRequest) error {
+	call := Call{Op: "members"}
+	began := time.Now()
+	ctx = c.config.Hooks.begin(ctx, call)
+	a := &attempt{client: c, call: call, request: retry.NewRequest(true), patient: true}
+	_, err := a.run(ctx, func(ctx context.Context, to server) (uint64, error) {
+		answer, err := to.Members(ctx, r)
+		return answer.GetView().GetEpoch(), err
+	})
+	c.config.Hooks.end(ctx, call, End{Took: time.Since(began), Tries: a.tries, Err: err})
+	return err
 }

@@ -22,7 +22,11 @@ type attempt struct {
 	server  string // that was asked last
 	err     error  // of the last try
 	views   uint64 // how many the client had adopted at the last try
+	patient bool   // a server may take long
 }
+
+// patience is how long a server may take that may take long.
+const patience = 15 * time.Second
 
 // do carries out a call that changes nothing.
 func (c *Client) do(ctx context.Context, call Call, try tryFunc) error {
@@ -157,6 +161,9 @@ func (a *attempt) try(ctx context.Context, next retry.Try, try tryFunc) retry.Re
 	a.tries++
 	a.server = next.Server
 	began := time.Now()
+	if a.patient {
+		next.Timeout = patience
+	}
 	within, cancel := context.WithTimeout(ctx, next.Timeout)
 	defer cancel()
 	var left sent.Flag

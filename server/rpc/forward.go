@@ -55,6 +55,17 @@ func counted(ctx context.Context, answer any) any {
 
 // forward has another server answer a call.
 func (f *Front) forward(ctx context.Context, to, method string, request any) (any, error) {
+	ctx, cancel := f.within(ctx)
+	defer cancel()
+	answer, err := f.call(ctx, to, method, request)
+	if err != nil {
+		return nil, err
+	}
+	return counted(ctx, answer), nil
+}
+
+// call calls another server, once.
+func (f *Front) call(ctx context.Context, to, method string, request any) (proto.Message, error) {
 	conn, err := f.peers.at(to)
 	if err != nil {
 		return nil, notForwarded(to, method, err, false)
@@ -63,8 +74,6 @@ func (f *Front) forward(ctx context.Context, to, method string, request any) (an
 	if err != nil {
 		return nil, notForwarded(to, method, err, false)
 	}
-	ctx, cancel := f.within(ctx)
-	defer cancel()
 	var left sent.Flag
 	ctx = metadata.AppendToOutgoingContext(sent.Watch(ctx, &left), forwardedKey, "1")
 	if err := conn.Invoke(ctx, method, request, answer); err != nil {
@@ -93,8 +102,9 @@ func newAnswer(method string) (proto.Message, error) {
 
 // changes tells whether a call may change anything.
 func changes(method string) bool {
-	switch strings.TrimPrefix(method, tables) {
-	case "OpenSession", "Put", "Delete", "Txn":
+	switch method {
+	case pb.Table_OpenSession_FullMethodName, pb.Table_Put_FullMethodName, pb.Table_Delete_FullMethodName, pb.Table_Txn_FullMethodName,
+		pb.Cluster_Members_FullMethodName:
 		return true
 	}
 	return false
@@ -111,7 +121,7 @@ func notForwarded(to, method string, err error, left bool) error {
 	if left && changes(method) {
 		return kind{codes.Unknown, may, pb.Reason_REASON_OUTSIDE}.fail("may have been executed: passed on to " + to + ": " + s.Message())
 	}
-	return kind{codes.Unavailable, didNot, pb.Reason_REASON_OUTSIDE}.fail("not executed: not in the chain, and " + to + " does not answer: " + s.Message())
+	return kind{codes.Unavailable, didNot, pb.Reason_REASON_OUTSIDE}.fail("not executed: passed on to " + to + ", which does not answer: " + s.Message())
 }
 
 // stream answers a stream here, or has another server answer it.

@@ -48,6 +48,7 @@ type Backend interface {
 	Read(ctx context.Context, scope replica.Scope, read func(*table.Table)) error
 	ReadCommitted(read func(*table.Table))
 	Verify(ctx context.Context, seq chain.Seq) (table.Fate, error)
+	Operate(ctx context.Context, op chain.Operation) error
 	Status() replica.Status
 	Serving() bool
 }

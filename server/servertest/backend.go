@@ -96,6 +96,9 @@ func (b *Backend) Verify(_ context.Context, seq chain.Seq) (table.Fate, error) {
 	return b.table.Fate(seq), nil
 }
 
+// Operate refuses.
+func (b *Backend) Operate(context.Context, chain.Operation) error { return replica.ErrRefused }
+
 // Status is State with what the table knows.
 func (b *Backend) Status() replica.Status {
 	b.mu.Lock()

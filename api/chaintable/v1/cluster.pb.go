@@ -23,6 +23,181 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// MembersRequest names servers by address, or by id.
+type MembersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Change:
+	//
+	//	*MembersRequest_Add
+	//	*MembersRequest_Drain
+	//	*MembersRequest_Remove
+	//	*MembersRequest_Target
+	//	*MembersRequest_Head
+	Change        isMembersRequest_Change `protobuf_oneof:"change"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MembersRequest) Reset() {
+	*x = MembersRequest{}
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MembersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MembersRequest) ProtoMessage() {}
+
+func (x *MembersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MembersRequest.ProtoReflect.Descriptor instead.
+func (*MembersRequest) Descriptor() ([]byte, []int) {
+	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *MembersRequest) GetChange() isMembersRequest_Change {
+	if x != nil {
+		return x.Change
+	}
+	return nil
+}
+
+func (x *MembersRequest) GetAdd() string {
+	if x != nil {
+		if x, ok := x.Change.(*MembersRequest_Add); ok {
+			return x.Add
+		}
+	}
+	return ""
+}
+
+func (x *MembersRequest) GetDrain() string {
+	if x != nil {
+		if x, ok := x.Change.(*MembersRequest_Drain); ok {
+			return x.Drain
+		}
+	}
+	return ""
+}
+
+func (x *MembersRequest) GetRemove() string {
+	if x != nil {
+		if x, ok := x.Change.(*MembersRequest_Remove); ok {
+			return x.Remove
+		}
+	}
+	return ""
+}
+
+func (x *MembersRequest) GetTarget() uint64 {
+	if x != nil {
+		if x, ok := x.Change.(*MembersRequest_Target); ok {
+			return x.Target
+		}
+	}
+	return 0
+}
+
+func (x *MembersRequest) GetHead() string {
+	if x != nil {
+		if x, ok := x.Change.(*MembersRequest_Head); ok {
+			return x.Head
+		}
+	}
+	return ""
+}
+
+type isMembersRequest_Change interface {
+	isMembersRequest_Change()
+}
+
+type MembersRequest_Add struct {
+	Add string `protobuf:"bytes,1,opt,name=add,proto3,oneof"` // take the server in again that was drained
+}
+
+type MembersRequest_Drain struct {
+	Drain string `protobuf:"bytes,2,opt,name=drain,proto3,oneof"` // take the server out as when it is told to end: its clients notice nothing. It goes on outside, until it is added or started anew
+}
+
+type MembersRequest_Remove struct {
+	Remove string `protobuf:"bytes,3,opt,name=remove,proto3,oneof"` // take a server out that is stuck or cut off. If it lives, it comes back by itself after ten seconds: drain it, or end it
+}
+
+type MembersRequest_Target struct {
+	Target uint64 `protobuf:"varint,4,opt,name=target,proto3,oneof"` // how many members the chain wants; 0 for all that register. If there are more, those at the tail become spares
+}
+
+type MembersRequest_Head struct {
+	Head string `protobuf:"bytes,5,opt,name=head,proto3,oneof"` // make the member the head. The others keep their order
+}
+
+func (*MembersRequest_Add) isMembersRequest_Change() {}
+
+func (*MembersRequest_Drain) isMembersRequest_Change() {}
+
+func (*MembersRequest_Remove) isMembersRequest_Change() {}
+
+func (*MembersRequest_Target) isMembersRequest_Change() {}
+
+func (*MembersRequest_Head) isMembersRequest_Change() {}
+
+type MembersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	View          *View                  `protobuf:"bytes,1,opt,name=view,proto3" json:"view,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MembersResponse) Reset() {
+	*x = MembersResponse{}
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MembersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MembersResponse) ProtoMessage() {}
+
+func (x *MembersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MembersResponse.ProtoReflect.Descriptor instead.
+func (*MembersResponse) Descriptor() ([]byte, []int) {
+	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *MembersResponse) GetView() *View {
+	if x != nil {
+		return x.View
+	}
+	return nil
+}
+
 type StatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -31,7 +206,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[0]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -43,7 +218,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[0]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -56,7 +231,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{0}
+	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{2}
 }
 
 type StatusResponse struct {
@@ -84,7 +259,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[1]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -96,7 +271,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[1]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -109,7 +284,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{1}
+	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *StatusResponse) GetId() string {
@@ -246,7 +421,7 @@ type View struct {
 
 func (x *View) Reset() {
 	*x = View{}
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[2]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -258,7 +433,7 @@ func (x *View) String() string {
 func (*View) ProtoMessage() {}
 
 func (x *View) ProtoReflect() protoreflect.Message {
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[2]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -271,7 +446,7 @@ func (x *View) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use View.ProtoReflect.Descriptor instead.
 func (*View) Descriptor() ([]byte, []int) {
-	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{2}
+	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *View) GetChain() string {
@@ -328,7 +503,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[3]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -340,7 +515,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[3]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -353,7 +528,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{3}
+	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Member) GetId() string {
@@ -395,7 +570,7 @@ type Digest struct {
 
 func (x *Digest) Reset() {
 	*x = Digest{}
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[4]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -407,7 +582,7 @@ func (x *Digest) String() string {
 func (*Digest) ProtoMessage() {}
 
 func (x *Digest) ProtoReflect() protoreflect.Message {
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[4]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -420,7 +595,7 @@ func (x *Digest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Digest.ProtoReflect.Descriptor instead.
 func (*Digest) Descriptor() ([]byte, []int) {
-	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{4}
+	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Digest) GetSeq() uint64 {
@@ -441,7 +616,16 @@ var File_chaintable_v1_cluster_proto protoreflect.FileDescriptor
 
 const file_chaintable_v1_cluster_proto_rawDesc = "" +
 	"\n" +
-	"\x1bchaintable/v1/cluster.proto\x12\rchaintable.v1\"\x0f\n" +
+	"\x1bchaintable/v1/cluster.proto\x12\rchaintable.v1\"\x90\x01\n" +
+	"\x0eMembersRequest\x12\x12\n" +
+	"\x03add\x18\x01 \x01(\tH\x00R\x03add\x12\x16\n" +
+	"\x05drain\x18\x02 \x01(\tH\x00R\x05drain\x12\x18\n" +
+	"\x06remove\x18\x03 \x01(\tH\x00R\x06remove\x12\x18\n" +
+	"\x06target\x18\x04 \x01(\x04H\x00R\x06target\x12\x14\n" +
+	"\x04head\x18\x05 \x01(\tH\x00R\x04headB\b\n" +
+	"\x06change\":\n" +
+	"\x0fMembersResponse\x12'\n" +
+	"\x04view\x18\x01 \x01(\v2\x13.chaintable.v1.ViewR\x04view\"\x0f\n" +
 	"\rStatusRequest\"\xde\x03\n" +
 	"\x0eStatusResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
@@ -476,9 +660,10 @@ const file_chaintable_v1_cluster_proto_rawDesc = "" +
 	"\adurable\x18\x04 \x01(\bR\adurable\",\n" +
 	"\x06Digest\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x10\n" +
-	"\x03sum\x18\x02 \x01(\x06R\x03sum2P\n" +
+	"\x03sum\x18\x02 \x01(\x06R\x03sum2\x9a\x01\n" +
 	"\aCluster\x12E\n" +
-	"\x06Status\x12\x1c.chaintable.v1.StatusRequest\x1a\x1d.chaintable.v1.StatusResponseBAZ?github.com/chaintable/chaintable/api/chaintable/v1;chaintablev1b\x06proto3"
+	"\x06Status\x12\x1c.chaintable.v1.StatusRequest\x1a\x1d.chaintable.v1.StatusResponse\x12H\n" +
+	"\aMembers\x12\x1d.chaintable.v1.MembersRequest\x1a\x1e.chaintable.v1.MembersResponseBAZ?github.com/chaintable/chaintable/api/chaintable/v1;chaintablev1b\x06proto3"
 
 var (
 	file_chaintable_v1_cluster_proto_rawDescOnce sync.Once
@@ -492,26 +677,31 @@ func file_chaintable_v1_cluster_proto_rawDescGZIP() []byte {
 	return file_chaintable_v1_cluster_proto_rawDescData
 }
 
-var file_chaintable_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_chaintable_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_chaintable_v1_cluster_proto_goTypes = []any{
-	(*StatusRequest)(nil),  // 0: chaintable.v1.StatusRequest
-	(*StatusResponse)(nil), // 1: chaintable.v1.StatusResponse
-	(*View)(nil),           // 2: chaintable.v1.View
-	(*Member)(nil),         // 3: chaintable.v1.Member
-	(*Digest)(nil),         // 4: chaintable.v1.Digest
+	(*MembersRequest)(nil),  // 0: chaintable.v1.MembersRequest
+	(*MembersResponse)(nil), // 1: chaintable.v1.MembersResponse
+	(*StatusRequest)(nil),   // 2: chaintable.v1.StatusRequest
+	(*StatusResponse)(nil),  // 3: chaintable.v1.StatusResponse
+	(*View)(nil),            // 4: chaintable.v1.View
+	(*Member)(nil),          // 5: chaintable.v1.Member
+	(*Digest)(nil),          // 6: chaintable.v1.Digest
 }
 var file_chaintable_v1_cluster_proto_depIdxs = []int32{
-	2, // 0: chaintable.v1.StatusResponse.view:type_name -> chaintable.v1.View
-	4, // 1: chaintable.v1.StatusResponse.digest:type_name -> chaintable.v1.Digest
-	3, // 2: chaintable.v1.View.members:type_name -> chaintable.v1.Member
-	3, // 3: chaintable.v1.View.learner:type_name -> chaintable.v1.Member
-	0, // 4: chaintable.v1.Cluster.Status:input_type -> chaintable.v1.StatusRequest
-	1, // 5: chaintable.v1.Cluster.Status:output_type -> chaintable.v1.StatusResponse
-	5, // [5:6] is the sub-list for method output_type
-	4, // [4:5] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	4, // 0: chaintable.v1.MembersResponse.view:type_name -> chaintable.v1.View
+	4, // 1: chaintable.v1.StatusResponse.view:type_name -> chaintable.v1.View
+	6, // 2: chaintable.v1.StatusResponse.digest:type_name -> chaintable.v1.Digest
+	5, // 3: chaintable.v1.View.members:type_name -> chaintable.v1.Member
+	5, // 4: chaintable.v1.View.learner:type_name -> chaintable.v1.Member
+	2, // 5: chaintable.v1.Cluster.Status:input_type -> chaintable.v1.StatusRequest
+	0, // 6: chaintable.v1.Cluster.Members:input_type -> chaintable.v1.MembersRequest
+	3, // 7: chaintable.v1.Cluster.Status:output_type -> chaintable.v1.StatusResponse
+	1, // 8: chaintable.v1.Cluster.Members:output_type -> chaintable.v1.MembersResponse
+	7, // [7:9] is the sub-list for method output_type
+	5, // [5:7] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_chaintable_v1_cluster_proto_init() }
@@ -519,13 +709,20 @@ func file_chaintable_v1_cluster_proto_init() {
 	if File_chaintable_v1_cluster_proto != nil {
 		return
 	}
+	file_chaintable_v1_cluster_proto_msgTypes[0].OneofWrappers = []any{
+		(*MembersRequest_Add)(nil),
+		(*MembersRequest_Drain)(nil),
+		(*MembersRequest_Remove)(nil),
+		(*MembersRequest_Target)(nil),
+		(*MembersRequest_Head)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_chaintable_v1_cluster_proto_rawDesc), len(file_chaintable_v1_cluster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
