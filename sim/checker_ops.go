@@ -37,6 +37,7 @@ type examination struct {
 	chains  []*replayed
 	effects map[*op]effect
 	opened  map[chain.Tag]bool // sessions that a client was told of
+	sum     int64              // of all counters, as the history leaves them
 	problem error
 }
 
@@ -58,6 +59,7 @@ func examine(ops []*op, histories []*history) (*examination, error) {
 	for _, r := range x.chains {
 		x.inTime(r)
 	}
+	x.libraries()
 	return x, x.problem
 }
 

@@ -9,14 +9,16 @@ import (
 	"github.com/chaintable/chaintable/table"
 )
 
-// client issues operations through one server at a time, several at once. There are two sorts: plain ones, which never
-// send a write again, and those with a session, which send it again, elsewhere if need be, until they know.
+// client issues operations through one server at a time, several at once. There are three sorts: plain ones, which never
+// send a write again; those with a session, which send it again, elsewhere if need be, until they know; and those in library.go, for which
+// most of this does not hold.
 type client struct {
 	w *world
 	dice
 	id       int
 	sessions bool
-	at       *server // where it stays; nil for a client that goes wherever it is served
+	library  *library // nil for the other sorts
+	at       *server  // where it stays; nil for a client that goes wherever it is served
 	dead     bool
 
 	ch       *channel
@@ -47,6 +49,9 @@ func (s *clientSession) doneBelow() uint64 {
 }
 
 func (c *client) String() string {
+	if c.library != nil {
+		return fmt.Sprintf("c%d(library)", c.id)
+	}
 	if c.sessions {
 		return fmt.Sprintf("c%d(session)", c.id)
 	}
@@ -93,6 +98,9 @@ func (c *client) die() {
 	}
 	if c.ch != nil {
 		c.ch.close()
+	}
+	if c.library != nil {
+		c.library.die()
 	}
 	for _, o := range slices.Clone(c.flight) {
 		c.end(o, opUnknown)
@@ -208,6 +216,9 @@ func (c *client) patience(o *op) {
 
 // lost tells the client that its connection broke.
 func (c *client) lost(ch *channel) {
+	if c.library != nil {
+		c.library.lost(ch)
+	}
 	if c.ch == ch && !c.dead {
 		c.drop()
 	}
@@ -257,6 +268,10 @@ func (c *client) end(o *op, s opState) {
 
 // heard takes the answer of a server.
 func (c *client) heard(ch *channel, o *op, out outcome) {
+	if c.library != nil {
+		c.library.heard(ch, out)
+		return
+	}
 	if c.dead || c.ch != ch || o.state != opPending {
 		return
 	}

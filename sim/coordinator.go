@@ -292,6 +292,7 @@ func (c *coordinator) changeView(p *process, a chain.AskChange) chain.Outcome {
 	})
 	c.w.check.views[viewKey{a.View.Chain, a.View.Epoch}] = a.View
 	c.w.stats.Views++
+	c.w.failsOver(s.view.View, a.View)
 	c.w.faults.viewChanged(a.View)
 	c.w.story.mix(5, uint64(a.View.Epoch))
 	if c.w.story.on {

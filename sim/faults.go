@@ -399,7 +399,11 @@ func (f *faults) clientDeath(d dice) bool {
 		return false
 	}
 	c.die()
-	f.w.addClient()
+	if c.library != nil {
+		f.w.addLibrary()
+	} else {
+		f.w.addClient()
+	}
 	return true
 }
 

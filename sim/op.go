@@ -20,6 +20,7 @@ type op struct {
 	cond    table.Condition
 	version chain.Seq      // of table.IfVersion
 	txn     *table.Command // of opTxn and opLook
+	count   int64          // of an increment by compare-and-set: what it writes
 	large   int            // of an opTxn whose result is made to be: how often it reads what it puts
 	command []byte         // of a write
 	target  *op            // of a verify
@@ -28,6 +29,13 @@ type op struct {
 	stream  *stream
 	session *clientSession // nil: the server's
 	number  uint64         // in session
+
+	// Of a client as in library.go.
+	step    bool // it was not asked for: it comes before a write
+	bounded bool // it may be given up
+	excused bool // it need not be done: there was no room for it, or its session was forgotten
+	repeat  bool // it may have happened before, so that a number would name nothing
+	givenUp int  // how many operations had begun when it was given up; zero for one that was not
 
 	tries      int           // how often it was sent
 	start, end time.Duration // end is zero while it has none

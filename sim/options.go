@@ -79,6 +79,13 @@ type Options struct {
 	Meddle   float64       // chance that things go wrong just while a change of the view is on its way
 	Core     float64       // chance that at the end only some servers are healed, and all others are dead
 
+	Libraries int           // clients as in library.go, beside the others
+	Bounded   float64       // share of their operations that are given up if they take too long
+	Bound     time.Duration // how long that is, on average
+	Fragile   float64       // share of their tries whose connection breaks
+	Late      time.Duration // how late what was sent on it may arrive, on average
+	Cancel    float64       // share of the tries that they wait for no longer of which the server is told
+
 	// Drop is what is left out of the run: a kind of fault, or its n-th ("crash", "crash#3"), the n-th client ("client#2"), or
 	// one of the options above ("Linger"), which is then zero.
 	Drop []string
@@ -204,6 +211,7 @@ func Draw(seed uint64) Options {
 	if chance(0.3) {
 		o.Watch = between(t/50, t/4)
 	}
+	o.drawLibraries()
 	o.Theme = "plain"
 	if i := rng.IntN(2 * len(Themes)); i < len(Themes) {
 		o.about(Themes[i], dice{rng})

@@ -62,6 +62,9 @@ func (w *world) run() Outcome {
 	for range w.Clients {
 		w.addClient()
 	}
+	for range w.Libraries {
+		w.addLibrary()
+	}
 	if w.Watch > 0 {
 		for _, s := range w.servers {
 			w.addWatcher(s)
@@ -300,6 +303,7 @@ func (w *world) unrest() string {
 func (w *world) judge() {
 	checker := "ops"
 	x, err := examine(w.check.ops, w.check.histories)
+	w.stats.Sum = uint64(x.sum)
 	if err == nil && !w.stuck {
 		checker, err = "model", w.compareTables(x)
 	}

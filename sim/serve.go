@@ -30,6 +30,7 @@ type call struct {
 
 	term      uint64 // of the gate, when a read noted what it must see
 	doneBelow uint64 // of the session, when the client sent it
+	numbered  bool   // to be answered with its number
 }
 
 // outcome is how a call ended.
@@ -79,7 +80,7 @@ func (p *process) connect(c *client) *channel {
 // send carries an operation to the server.
 func (ch *channel) send(o *op) {
 	w := ch.proc.w
-	c := &call{op: o, ch: ch}
+	c := &call{op: o, ch: ch, numbered: o.kind == opNumbered && !o.repeat}
 	o.tries++
 	if o.session != nil {
 		c.doneBelow = o.session.doneBelow()
@@ -192,7 +193,7 @@ func (p *process) write(c *call) {
 		c.finish(outcome{kind: gotUnsent})
 		return
 	}
-	r := chain.Request{ID: p.register(c), Command: o.command, Numbered: o.kind == opNumbered, Open: o.kind == opOpen}
+	r := chain.Request{ID: p.register(c), Command: o.command, Numbered: c.numbered, Open: o.kind == opOpen}
 	if o.session != nil && o.kind != opOpen {
 		r.Chain, r.Session, r.Number, r.DoneBelow = o.session.chain, o.session.id, o.number, c.doneBelow
 	}

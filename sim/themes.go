@@ -4,7 +4,7 @@ import "time"
 
 // Themes are what half of the runs are about. A swarm of options that know nothing of each other seldom has together what one kind of
 // mistake needs: a reader that stays, a server that is left behind, and writes elsewhere, to the same key.
-var Themes = []string{"reads", "pauses", "requests", "heads", "joins", "disks", "stalls", "busy", "sessions", "wipes", "operators"}
+var Themes = []string{"reads", "pauses", "requests", "heads", "joins", "disks", "stalls", "busy", "sessions", "wipes", "operators", "libraries"}
 
 // about changes what is drawn in favour of a theme.
 func (o *Options) about(theme string, d dice) {
@@ -143,5 +143,19 @@ func (o *Options) about(theme string, d dice) {
 			o.Keys, o.Watch, o.Meddle, o.NoLeases = 1+d.IntN(2), t/50+d.soon(t/20), 0.5, 0
 		}
 		often(Evict, Leave, Crash, Break, Pause, CoordCut, Outage, Expire, Freeze, Maroon, Partition, Clog)
+	case "libraries": // that give up much, while servers pause, and go on with it
+		o.Servers, o.Length = max(2, o.Servers), 15*t
+		o.Clients, o.Libraries, o.Ops, o.Think = 1+d.IntN(2), 1+d.IntN(3), 2+d.IntN(4), pick(t/100, t/20)
+		o.Bounded, o.Bound = number(0, 0.3, 0.7), pick(t/20, t/4, t)
+		o.Fragile, o.Late, o.Cancel = number(0, 0.05, 0.3), pick(t/20, t/4, t), number(0, 0.5)
+		o.Linger, o.LingerFor = number(0, 1), pick(t/10, t/2, 3*t)
+		o.Patience, o.GiveUp = pick(t, 4*t, 30*t), 0
+		if o.Session = 0; d.chance(0.2) {
+			o.Session = 1 + d.IntN(6)
+		}
+		if o.Memory > 0 && d.chance(0.7) {
+			o.Memory = 0
+		}
+		often(Crash, Hunt, Pause, Suspend, Break, Flap, Partition, CoordCut, Leave, Clog)
 	}
 }

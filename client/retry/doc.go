@@ -10,7 +10,8 @@
 //     the request may take effect yet. The next write uses that session, with a higher number, and its answer ends the doubt, because a
 //     request below one that was executed never takes effect (design.md, section 6). Until then no other write begins. Where several sessions are
 //     in doubt, requests that change nothing end the doubt of all but one first. So
-//     what a client has given up never takes effect behind a write that it has begun later and seen answered.
+//     what a client has given up never takes effect behind a write that it has begun later and seen answered. (While the coordinator has lost
+//     everything there may be two chains for some time. A client that meets both takes a session of one for forgotten when it asks the other.)
 //
 // Times are since any fixed moment.
 package retry
