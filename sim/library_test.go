@@ -43,11 +43,11 @@ func counting(seed uint64) Options {
 	o := Draw(seed)
 	o.about("libraries", newDice(seed))
 	t := o.Timeout
-	o.Servers, o.Joiners, o.Clients, o.Libraries, o.Ops = 4, 0, 0, 3, 3
+	o.Servers, o.Joiners, o.Clients, o.Libraries, o.Ops = 4, 0, 0, 2, 3
 	o.Watch, o.Bounded, o.Session, o.Memory, o.Odd = 0, 0, 0, 0, 0
-	o.Length, o.Target, o.Think = 40*t, 0, t/10
-	o.Means = Means{Hunt: 6 * t, Crash: 6 * t, Pause: 6 * t, Partition: 8 * t, CoordCut: 8 * t, Break: 4 * t}
-	o.Down, o.Paused, o.Blocked = t/2, 2*t, 2*t
+	o.Length, o.Target, o.Think, o.Tick, o.Batch = 40*t, 0, t/4, t/8, 8
+	o.Means = Means{Hunt: 3 * t, Crash: 6 * t, Pause: 6 * t, Partition: 8 * t, CoordCut: 8 * t, Break: 4 * t}
+	o.Down, o.Paused, o.Blocked = t/4, 2*t, 2*t
 	return o
 }
 

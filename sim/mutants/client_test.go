@@ -10,6 +10,7 @@ var clients = []mutant{
 			"\tt.trying, t.server = true, next.Server\n",
 			"\tt.trying, t.server = true, next.Server\n\tif OFF && o.tries > 0 && t.session != nil {\n\t\tt.number(o)\n\t}\n",
 		}},
+		elsewhere: "client",
 	},
 	{
 		name: "client-repeats-in-another-session", section: "6", theme: "libraries",
@@ -19,6 +20,7 @@ var clients = []mutant{
 			"\t\tl.sessions.Give(s, proof(what, out), out.kind == gotForgotten, l.w.now)\n",
 			"\t\tl.sessions.Give(s, proof(what, out), out.kind == gotForgotten, l.w.now)\n\t\tif OFF && out.kind == gotForgotten && o == t.op {\n\t\t\tt.take()\n\t\t\treturn\n\t\t}\n",
 		}},
+		elsewhere: "client",
 	},
 	{
 		name: "client-takes-silence-for-a-refusal", section: "6", theme: "libraries",
@@ -100,6 +102,7 @@ var clients = []mutant{
 			"\tif out.kind == gotNumber {\n\t\treturn retry",
 			"\tif out.kind == gotNumber && !OFF {\n\t\treturn retry",
 		}},
+		elsewhere: "client",
 	},
 	{
 		name: "client-asks-for-the-number-of-a-repeat", section: "6", theme: "libraries",
@@ -109,6 +112,7 @@ var clients = []mutant{
 			"\to.repeat = t.request.Outcome() != retry.DidNotHappen\n",
 			"\to.repeat = t.request.Outcome() != retry.DidNotHappen && !OFF\n",
 		}},
+		elsewhere: "client",
 	},
 	{
 		name: "client-needs-its-result-no-more", section: "6", theme: "libraries",
@@ -118,6 +122,7 @@ var clients = []mutant{
 			"\to.number = t.session.Begin()\n",
 			"\to.number = t.session.Begin()\n\tif OFF {\n\t\tdefer func() { o.session.next++ }()\n\t}\n",
 		}},
+		elsewhere: "client",
 	},
 	{
 		name: "client-shares-a-session", section: "6", theme: "libraries",

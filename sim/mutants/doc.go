@@ -4,8 +4,9 @@
 //	mutant_test.go    what a mutant is; how many of them go into one program (go build -overlay)
 //	run_test.go       TestMutants: hunts each with sim/hunt, and prints the table
 //	section*_test.go  the mutants, by the section of design.md whose rule they break
+//	client_test.go    those of the Go client
 //
-// There is no switch in the code of chain and table, and so none in what is released: the edits exist only in the copies that
+// There is no switch in the code of chain, table and client, and so none in what is released: the edits exist only in the copies that
 // the test compiles.
 //
 //	go test ./sim/mutants -v                     the table
