@@ -15,6 +15,7 @@ import (
 func TestFailovers(t *testing.T) {
 	const failovers = 1000
 	var total Stats
+	var anew uint64
 	from := *seed
 	if from == 0 {
 		from = uint64(time.Now().UnixNano() / 1000)
@@ -22,12 +23,16 @@ func TestFailovers(t *testing.T) {
 	for s := from; total.HeadFailovers < failovers; s++ {
 		o := counting(s)
 		out := Run(o, 0)
+		if out.Err == nil && out.Restarts > 0 { // the last member held all in memory, and died: what it had is gone
+			if anew++; anew > 5+total.Runs/10 {
+				t.Fatalf("in %d runs the chain has begun anew, in %d not: the last is -seed %d", anew, total.Runs, s)
+			}
+			continue
+		}
 		total.Add(out.Stats)
 		switch {
 		case out.Err != nil:
 			t.Fatalf("again: -seed %d: %v\n%s", s, out.Err, Run(o, *lines).Story)
-		case out.Restarts > 0:
-			t.Fatalf("again: -seed %d: the chain has begun anew", s)
 		case out.Increments != out.Sum:
 			t.Fatalf("again: -seed %d: %d increments were answered, and the counters stand at %d", s, out.Increments, out.Sum)
 		case out.GivenUp > 0:
