@@ -144,10 +144,10 @@ func (o *Options) about(theme string, d dice) {
 		}
 		often(Evict, Leave, Crash, Break, Pause, CoordCut, Outage, Expire, Freeze, Maroon, Partition, Clog)
 	case "libraries": // that give up much, while servers pause, and go on with it
-		o.Servers, o.Length = max(2, o.Servers), 15*t
-		o.Clients, o.Libraries, o.Ops, o.Think = 1+d.IntN(2), 1+d.IntN(3), 2+d.IntN(4), pick(t/100, t/20)
-		o.Bounded, o.Bound = number(0, 0.3, 0.7), pick(t/20, t/4, t)
-		o.Fragile, o.Late, o.Cancel = number(0, 0.05, 0.3), pick(t/20, t/4, t), number(0, 0.5)
+		o.Servers, o.Length = max(2, min(o.Servers, 4)), 10*t
+		o.Clients, o.Libraries, o.Ops, o.Think = 1, 1+d.IntN(2), 3+d.IntN(4), pick(t/100, t/20)
+		o.Bounded, o.Bound = number(0, 0.5, 0.7), pick(t/20, t/4)
+		o.Fragile, o.Late, o.Cancel = number(0, 0.3), pick(t/10, t, 3*t), number(0, 0.3)
 		o.Linger, o.LingerFor = number(0, 1), pick(t/10, t/2, 3*t)
 		o.Patience, o.GiveUp = pick(t, 4*t, 30*t), 0
 		if o.Session = 0; d.chance(0.2) {
