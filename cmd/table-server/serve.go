@@ -47,7 +47,8 @@ func newRoot() *cobra.Command {
 		Use:   "table-server <port> <n_lists> [<zookeeper>]",
 		Short: "Serve a replicated table of keys and values",
 		Long: `Table-server serves a table of keys and values on one port, to clients of Redis (redis-cli, any library),
-of the seed protocol and of HTTP (/status, /metrics, /healthz, /readyz).
+of gRPC (chaintable.v1, with reflection; table-client and package client use it), of the seed protocol, and of HTTP (/status,
+/metrics, /healthz, /readyz).
 
 <port> is where it listens, 0 for any that is free; <n_lists> is how many lists its hash table begins with. Everything is kept in
 memory. <zookeeper> is where ZooKeeper is, as host:port[,host:port...][/chroot]: all servers that are given the same one (and the

@@ -2,9 +2,11 @@ package rpc
 
 import (
 	"context"
+	"time"
 
 	pb "github.com/chaintable/chaintable/api/chaintable/v1"
 	"github.com/chaintable/chaintable/chain"
+	"github.com/chaintable/chaintable/replica"
 )
 
 // Status tells how the server is.
@@ -17,8 +19,29 @@ func (f *Front) Status(context.Context, *pb.StatusRequest) (*pb.StatusResponse, 
 		LeaseLeftMs: uint64(max(0, s.LeaseLeft.Milliseconds())),
 		Keys:        uint64(s.Keys), Bytes: uint64(max(0, s.Bytes)),
 		Digest: &pb.Digest{Seq: uint64(s.Digest.Seq), Sum: s.Digest.Sum}, Clients: uint64(f.config.Clients()),
+		Hop: hopOf(&s),
 	}, nil
 }
+
+func hopOf(s *replica.Status) *pb.Hop {
+	h := s.Hops
+	return &pb.Hop{
+		Successor: s.Successor.Address,
+		PingMs:    meanOf(&h.Ping), ReceivedMs: meanOf(&h.Received), CommittedMs: meanOf(&h.Committed), AppliedMs: meanOf(&h.Applied),
+		PingWorstMs: milliseconds(h.Ping.Worst()), CommittedWorstMs: milliseconds(h.Committed.Worst()),
+	}
+}
+
+func meanOf(t *chain.Timing) *float64 {
+	mean, ok := t.Recent()
+	if !ok {
+		return nil
+	}
+	ms := milliseconds(mean)
+	return &ms
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func viewOf(v chain.View) *pb.View {
 	out := &pb.View{Chain: v.Chain.String(), Epoch: uint64(v.Epoch), Target: uint64(v.Target), Rules: uint64(v.Rules)}

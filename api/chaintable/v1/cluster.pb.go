@@ -253,6 +253,7 @@ type StatusResponse struct {
 	Bytes         uint64                 `protobuf:"varint,15,opt,name=bytes,proto3" json:"bytes,omitempty"` // about what the table takes in memory
 	Digest        *Digest                `protobuf:"bytes,16,opt,name=digest,proto3" json:"digest,omitempty"`
 	Clients       uint64                 `protobuf:"varint,17,opt,name=clients,proto3" json:"clients,omitempty"` // connected
+	Hop           *Hop                   `protobuf:"bytes,18,opt,name=hop,proto3" json:"hop,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -406,6 +407,107 @@ func (x *StatusResponse) GetClients() uint64 {
 	return 0
 }
 
+func (x *StatusResponse) GetHop() *Hop {
+	if x != nil {
+		return x.Hop
+	}
+	return nil
+}
+
+// Hop is how long it takes until what the server sends down the chain has got there, in milliseconds: means of the last five to ten seconds, not set where
+// there was nothing to measure; docs/metrics.md says which hop is slow then.
+type Hop struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Successor        string                 `protobuf:"bytes,1,opt,name=successor,proto3" json:"successor,omitempty"`                                // address of the next member, or of the tail's learner; empty for none
+	PingMs           *float64               `protobuf:"fixed64,2,opt,name=ping_ms,json=pingMs,proto3,oneof" json:"ping_ms,omitempty"`                // until the successor's answer to a ping
+	ReceivedMs       *float64               `protobuf:"fixed64,3,opt,name=received_ms,json=receivedMs,proto3,oneof" json:"received_ms,omitempty"`    // of an entry, from when it was appended here until the successor held it
+	CommittedMs      *float64               `protobuf:"fixed64,4,opt,name=committed_ms,json=committedMs,proto3,oneof" json:"committed_ms,omitempty"` // from then until it had committed
+	AppliedMs        *float64               `protobuf:"fixed64,5,opt,name=applied_ms,json=appliedMs,proto3,oneof" json:"applied_ms,omitempty"`       // from then until it was applied here
+	PingWorstMs      float64                `protobuf:"fixed64,6,opt,name=ping_worst_ms,json=pingWorstMs,proto3" json:"ping_worst_ms,omitempty"`     // the longest of the last half to whole minute
+	CommittedWorstMs float64                `protobuf:"fixed64,7,opt,name=committed_worst_ms,json=committedWorstMs,proto3" json:"committed_worst_ms,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *Hop) Reset() {
+	*x = Hop{}
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hop) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hop) ProtoMessage() {}
+
+func (x *Hop) ProtoReflect() protoreflect.Message {
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hop.ProtoReflect.Descriptor instead.
+func (*Hop) Descriptor() ([]byte, []int) {
+	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Hop) GetSuccessor() string {
+	if x != nil {
+		return x.Successor
+	}
+	return ""
+}
+
+func (x *Hop) GetPingMs() float64 {
+	if x != nil && x.PingMs != nil {
+		return *x.PingMs
+	}
+	return 0
+}
+
+func (x *Hop) GetReceivedMs() float64 {
+	if x != nil && x.ReceivedMs != nil {
+		return *x.ReceivedMs
+	}
+	return 0
+}
+
+func (x *Hop) GetCommittedMs() float64 {
+	if x != nil && x.CommittedMs != nil {
+		return *x.CommittedMs
+	}
+	return 0
+}
+
+func (x *Hop) GetAppliedMs() float64 {
+	if x != nil && x.AppliedMs != nil {
+		return *x.AppliedMs
+	}
+	return 0
+}
+
+func (x *Hop) GetPingWorstMs() float64 {
+	if x != nil {
+		return x.PingWorstMs
+	}
+	return 0
+}
+
+func (x *Hop) GetCommittedWorstMs() float64 {
+	if x != nil {
+		return x.CommittedWorstMs
+	}
+	return 0
+}
+
 // View is who is in the chain. There is one view of each epoch.
 type View struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -421,7 +523,7 @@ type View struct {
 
 func (x *View) Reset() {
 	*x = View{}
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[4]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -433,7 +535,7 @@ func (x *View) String() string {
 func (*View) ProtoMessage() {}
 
 func (x *View) ProtoReflect() protoreflect.Message {
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[4]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -446,7 +548,7 @@ func (x *View) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use View.ProtoReflect.Descriptor instead.
 func (*View) Descriptor() ([]byte, []int) {
-	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{4}
+	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *View) GetChain() string {
@@ -503,7 +605,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[5]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -515,7 +617,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[5]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -528,7 +630,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{5}
+	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Member) GetId() string {
@@ -570,7 +672,7 @@ type Digest struct {
 
 func (x *Digest) Reset() {
 	*x = Digest{}
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[6]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -582,7 +684,7 @@ func (x *Digest) String() string {
 func (*Digest) ProtoMessage() {}
 
 func (x *Digest) ProtoReflect() protoreflect.Message {
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[6]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -595,7 +697,7 @@ func (x *Digest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Digest.ProtoReflect.Descriptor instead.
 func (*Digest) Descriptor() ([]byte, []int) {
-	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{6}
+	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Digest) GetSeq() uint64 {
@@ -626,7 +728,7 @@ const file_chaintable_v1_cluster_proto_rawDesc = "" +
 	"\x06change\":\n" +
 	"\x0fMembersResponse\x12'\n" +
 	"\x04view\x18\x01 \x01(\v2\x13.chaintable.v1.ViewR\x04view\"\x0f\n" +
-	"\rStatusRequest\"\xde\x03\n" +
+	"\rStatusRequest\"\x84\x04\n" +
 	"\x0eStatusResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x18\n" +
@@ -645,7 +747,23 @@ const file_chaintable_v1_cluster_proto_rawDesc = "" +
 	"\x04keys\x18\x0e \x01(\x04R\x04keys\x12\x14\n" +
 	"\x05bytes\x18\x0f \x01(\x04R\x05bytes\x12-\n" +
 	"\x06digest\x18\x10 \x01(\v2\x15.chaintable.v1.DigestR\x06digest\x12\x18\n" +
-	"\aclients\x18\x11 \x01(\x04R\aclients\"\xc2\x01\n" +
+	"\aclients\x18\x11 \x01(\x04R\aclients\x12$\n" +
+	"\x03hop\x18\x12 \x01(\v2\x12.chaintable.v1.HopR\x03hop\"\xc1\x02\n" +
+	"\x03Hop\x12\x1c\n" +
+	"\tsuccessor\x18\x01 \x01(\tR\tsuccessor\x12\x1c\n" +
+	"\aping_ms\x18\x02 \x01(\x01H\x00R\x06pingMs\x88\x01\x01\x12$\n" +
+	"\vreceived_ms\x18\x03 \x01(\x01H\x01R\n" +
+	"receivedMs\x88\x01\x01\x12&\n" +
+	"\fcommitted_ms\x18\x04 \x01(\x01H\x02R\vcommittedMs\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"applied_ms\x18\x05 \x01(\x01H\x03R\tappliedMs\x88\x01\x01\x12\"\n" +
+	"\rping_worst_ms\x18\x06 \x01(\x01R\vpingWorstMs\x12,\n" +
+	"\x12committed_worst_ms\x18\a \x01(\x01R\x10committedWorstMsB\n" +
+	"\n" +
+	"\b_ping_msB\x0e\n" +
+	"\f_received_msB\x0f\n" +
+	"\r_committed_msB\r\n" +
+	"\v_applied_ms\"\xc2\x01\n" +
 	"\x04View\x12\x14\n" +
 	"\x05chain\x18\x01 \x01(\tR\x05chain\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12/\n" +
@@ -677,31 +795,33 @@ func file_chaintable_v1_cluster_proto_rawDescGZIP() []byte {
 	return file_chaintable_v1_cluster_proto_rawDescData
 }
 
-var file_chaintable_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_chaintable_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_chaintable_v1_cluster_proto_goTypes = []any{
 	(*MembersRequest)(nil),  // 0: chaintable.v1.MembersRequest
 	(*MembersResponse)(nil), // 1: chaintable.v1.MembersResponse
 	(*StatusRequest)(nil),   // 2: chaintable.v1.StatusRequest
 	(*StatusResponse)(nil),  // 3: chaintable.v1.StatusResponse
-	(*View)(nil),            // 4: chaintable.v1.View
-	(*Member)(nil),          // 5: chaintable.v1.Member
-	(*Digest)(nil),          // 6: chaintable.v1.Digest
+	(*Hop)(nil),             // 4: chaintable.v1.Hop
+	(*View)(nil),            // 5: chaintable.v1.View
+	(*Member)(nil),          // 6: chaintable.v1.Member
+	(*Digest)(nil),          // 7: chaintable.v1.Digest
 }
 var file_chaintable_v1_cluster_proto_depIdxs = []int32{
-	4, // 0: chaintable.v1.MembersResponse.view:type_name -> chaintable.v1.View
-	4, // 1: chaintable.v1.StatusResponse.view:type_name -> chaintable.v1.View
-	6, // 2: chaintable.v1.StatusResponse.digest:type_name -> chaintable.v1.Digest
-	5, // 3: chaintable.v1.View.members:type_name -> chaintable.v1.Member
-	5, // 4: chaintable.v1.View.learner:type_name -> chaintable.v1.Member
-	2, // 5: chaintable.v1.Cluster.Status:input_type -> chaintable.v1.StatusRequest
-	0, // 6: chaintable.v1.Cluster.Members:input_type -> chaintable.v1.MembersRequest
-	3, // 7: chaintable.v1.Cluster.Status:output_type -> chaintable.v1.StatusResponse
-	1, // 8: chaintable.v1.Cluster.Members:output_type -> chaintable.v1.MembersResponse
-	7, // [7:9] is the sub-list for method output_type
-	5, // [5:7] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	5, // 0: chaintable.v1.MembersResponse.view:type_name -> chaintable.v1.View
+	5, // 1: chaintable.v1.StatusResponse.view:type_name -> chaintable.v1.View
+	7, // 2: chaintable.v1.StatusResponse.digest:type_name -> chaintable.v1.Digest
+	4, // 3: chaintable.v1.StatusResponse.hop:type_name -> chaintable.v1.Hop
+	6, // 4: chaintable.v1.View.members:type_name -> chaintable.v1.Member
+	6, // 5: chaintable.v1.View.learner:type_name -> chaintable.v1.Member
+	2, // 6: chaintable.v1.Cluster.Status:input_type -> chaintable.v1.StatusRequest
+	0, // 7: chaintable.v1.Cluster.Members:input_type -> chaintable.v1.MembersRequest
+	3, // 8: chaintable.v1.Cluster.Status:output_type -> chaintable.v1.StatusResponse
+	1, // 9: chaintable.v1.Cluster.Members:output_type -> chaintable.v1.MembersResponse
+	8, // [8:10] is the sub-list for method output_type
+	6, // [6:8] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_chaintable_v1_cluster_proto_init() }
@@ -716,13 +836,14 @@ func file_chaintable_v1_cluster_proto_init() {
 		(*MembersRequest_Target)(nil),
 		(*MembersRequest_Head)(nil),
 	}
+	file_chaintable_v1_cluster_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_chaintable_v1_cluster_proto_rawDesc), len(file_chaintable_v1_cluster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1806,11 +1806,13 @@ func (x *GetStep) GetKey() []byte {
 }
 
 type TxnResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`                   // the operation's number. Of a Txn without put and delete: the answer holds every write up to this one
-	Succeeded     *bool                  `protobuf:"varint,2,opt,name=succeeded,proto3,oneof" json:"succeeded,omitempty"` // then was done, not else; not set with ANSWER_NUMBERED
-	Results       []*StepResult          `protobuf:"bytes,3,rep,name=results,proto3" json:"results,omitempty"`            // one for each step that was done. Those that would pass 1 MiB are refused: nothing happens
-	Epoch         uint64                 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Seq       uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`                   // the operation's number. Of a Txn without put and delete: the answer holds every write up to this one
+	Succeeded *bool                  `protobuf:"varint,2,opt,name=succeeded,proto3,oneof" json:"succeeded,omitempty"` // then was done, not else; not set with ANSWER_NUMBERED
+	// One for each step that was done. A Txn whose results would pass 1 MiB, each counted with 40 bytes and the value that it read, is refused
+	// (RESOURCE_EXHAUSTED), and nothing happens. Without a session those of all clients of the server count together.
+	Results       []*StepResult `protobuf:"bytes,3,rep,name=results,proto3" json:"results,omitempty"`
+	Epoch         uint64        `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
