@@ -10,16 +10,20 @@ import (
 	pb "github.com/chaintable/chaintable/api/chaintable/v1"
 	"github.com/chaintable/chaintable/client/retry"
 	"github.com/chaintable/chaintable/coord/zookeeper"
+	"github.com/chaintable/chaintable/internal/calls"
 )
 
 // Seq is the number of a write. It names that operation for ever, and rises along the chain's log: it may serve as a fencing token. A key's version
 // is the Seq of its last write; a missing key has version 0.
 type Seq uint64
 
+// maxAnswer is the longest answer that is read, in bytes: a value of 16 MiB, with something around it.
+const maxAnswer = 20 << 20
+
 // Client is a client of one chain. All methods may be called concurrently.
 type Client struct {
 	config    Config
-	conns     conns
+	conns     *calls.Conns
 	zookeeper *zookeeper.Client // nil for none
 	began     time.Time
 
@@ -59,7 +63,7 @@ func Open(config Config) (*Client, error) {
 		}
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.conns.init(config.Dial)
+	c.conns = calls.New(config.Dial, maxAnswer)
 	c.mu.servers = retry.NewServers(config.Servers)
 	c.mu.sessions = retry.NewSessions(config.Writes)
 	c.mu.given = make(chan struct{})
@@ -71,7 +75,7 @@ func Open(config Config) (*Client, error) {
 // Close ends the Client. Calls under way fail.
 func (c *Client) Close() error {
 	c.cancel()
-	c.conns.close()
+	c.conns.Close()
 	var err error
 	if c.zookeeper != nil {
 		err = c.zookeeper.Close()
@@ -99,7 +103,7 @@ type server struct {
 
 // server is the one at the address.
 func (c *Client) server(address string) (server, error) {
-	conn, err := c.conns.at(address)
+	conn, err := c.conns.At(address)
 	if err != nil {
 		return server{}, err
 	}

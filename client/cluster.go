@@ -101,7 +101,7 @@ func (c *Client) statusOf(ctx context.Context, addresses []string) []Server {
 			servers[i] = Server{Address: addresses[i]}
 			within, cancel := context.WithTimeout(ctx, lookTimeout)
 			defer cancel()
-			conn, err := c.conns.at(addresses[i])
+			conn, err := c.conns.At(addresses[i])
 			if err == nil {
 				servers[i].Status, err = pb.NewClusterClient(conn).Status(within, &pb.StatusRequest{})
 			}

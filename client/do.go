@@ -7,7 +7,7 @@ import (
 
 	pb "github.com/chaintable/chaintable/api/chaintable/v1"
 	"github.com/chaintable/chaintable/client/retry"
-	"github.com/chaintable/chaintable/internal/sent"
+	"github.com/chaintable/chaintable/internal/calls"
 )
 
 // tryFunc is one try of a call, at one server.
@@ -166,11 +166,11 @@ func (a *attempt) try(ctx context.Context, next retry.Try, try tryFunc) retry.Re
 	}
 	within, cancel := context.WithTimeout(ctx, next.Timeout)
 	defer cancel()
-	var left sent.Flag
+	var left calls.Flag
 	to, err := c.server(next.Server)
 	var epoch uint64
 	if err == nil {
-		epoch, err = try(sent.Watch(within, &left), to)
+		epoch, err = try(calls.Watch(within, &left), to)
 	}
 	result, told := report(err, left.Set())
 	a.err = told

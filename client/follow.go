@@ -102,7 +102,7 @@ func (c *Client) askServers() {
 func (c *Client) askServer(address string) {
 	ctx, cancel := context.WithTimeout(c.ctx, lookTimeout)
 	defer cancel()
-	conn, err := c.conns.at(address)
+	conn, err := c.conns.At(address)
 	if err != nil {
 		return
 	}
@@ -146,8 +146,8 @@ func (c *Client) adopt(v retry.View) {
 	c.mu.views++
 	c.mu.sessions.Follow(v.Chain)
 	c.wake()
-	c.conns.keep(c.mu.servers.All())
-	c.conns.retryNow()
+	c.conns.Keep(c.mu.servers.All())
+	c.conns.RetryNow()
 	c.config.Logger.Debug("view changed", "chain", v.Chain, "epoch", v.Epoch, "members", v.Members)
 }
 

@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -21,7 +17,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	pb "github.com/chaintable/chaintable/api/chaintable/v1"
-	"github.com/chaintable/chaintable/internal/sent"
+	"github.com/chaintable/chaintable/internal/calls"
 )
 
 // forwardedKey is the metadata of a call that another server has forwarded.
@@ -66,16 +62,17 @@ func (f *Front) forward(ctx context.Context, to, method string, request any) (an
 
 // call calls another server, once.
 func (f *Front) call(ctx context.Context, to, method string, request any) (proto.Message, error) {
-	conn, err := f.peers.at(to)
+	conn, done, err := f.peer(to)
 	if err != nil {
 		return nil, notForwarded(to, method, err, false)
 	}
+	defer done()
 	answer, err := newAnswer(method)
 	if err != nil {
 		return nil, notForwarded(to, method, err, false)
 	}
-	var left sent.Flag
-	ctx = metadata.AppendToOutgoingContext(sent.Watch(ctx, &left), forwardedKey, "1")
+	var left calls.Flag
+	ctx = metadata.AppendToOutgoingContext(calls.Watch(ctx, &left), forwardedKey, "1")
 	if err := conn.Invoke(ctx, method, request, answer); err != nil {
 		return nil, notForwarded(to, method, err, left.Set())
 	}
@@ -150,10 +147,11 @@ func (f *Front) streamed(server any, s grpc.ServerStream, info *grpc.StreamServe
 
 // forwardKeys passes on the keys that another server streams.
 func (f *Front) forwardKeys(to string, r *pb.KeysRequest, out grpc.ServerStreamingServer[pb.KeysResponse]) error {
-	conn, err := f.peers.at(to)
+	conn, done, err := f.peer(to)
 	if err != nil {
 		return notForwarded(to, pb.Table_Keys_FullMethodName, err, false)
 	}
+	defer done()
 	ctx, cancel := context.WithCancel(metadata.AppendToOutgoingContext(out.Context(), forwardedKey, "1"))
 	defer cancel()
 	in, err := pb.NewTableClient(conn).Keys(ctx, r)
@@ -176,65 +174,21 @@ func (f *Front) forwardKeys(to string, r *pb.KeysRequest, out grpc.ServerStreami
 	}
 }
 
-// maxPeers is how many servers a connection is kept to: there are more only while the chain changes.
-const maxPeers = 4
-
-// peers are connections to other servers.
-type peers struct {
-	options []grpc.DialOption
-	mu      struct {
-		sync.Mutex
-		conns  map[string]*grpc.ClientConn
-		closed bool
+// peer is a connection to another server, until done is called. Those to members are kept.
+func (f *Front) peer(address string) (conn *grpc.ClientConn, done func(), err error) {
+	var members []string
+	v := f.config.Backend.Status().View
+	for _, m := range v.Members {
+		members = append(members, m.Address)
 	}
-}
-
-func (p *peers) init(dial func(ctx context.Context, address string) (net.Conn, error)) {
-	p.mu.conns = make(map[string]*grpc.ClientConn)
-	p.options = []grpc.DialOption{
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(dial),
-		grpc.WithStatsHandler(sent.Handler{}),
-		grpc.WithDisableRetry(),
-		grpc.WithDisableServiceConfig(),
-		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 2, MaxDelay: time.Second},
-			MinConnectTimeout: time.Second,
-		}),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 2 * pingTime, Timeout: pingTime}),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
+	if f.peersOf.Swap(uint64(v.Epoch)) != uint64(v.Epoch) {
+		f.peers.Keep(members)
 	}
-}
-
-// at is the connection to a server.
-func (p *peers) at(address string) (*grpc.ClientConn, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if c := p.mu.conns[address]; c != nil {
-		return c, nil
+	if slices.Contains(members, address) {
+		conn, err = f.peers.At(address)
+		return conn, func() {}, err
 	}
-	if p.mu.closed {
-		return nil, errStopping
-	}
-	if len(p.mu.conns) >= maxPeers {
-		for other, c := range p.mu.conns {
-			_ = c.Close()
-			delete(p.mu.conns, other)
-		}
-	}
-	c, err := grpc.NewClient("passthrough:///"+address, p.options...)
-	if err == nil {
-		p.mu.conns[address] = c
-	}
-	return c, err
-}
-
-func (p *peers) close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.mu.closed = true
-	for _, c := range p.mu.conns {
-		_ = c.Close()
-	}
-	clear(p.mu.conns)
+	passing := calls.New(f.config.Dial, maxMessage)
+	conn, err = passing.At(address)
+	return conn, passing.Close, err
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -15,6 +16,7 @@ import (
 
 	pb "github.com/chaintable/chaintable/api/chaintable/v1"
 	"github.com/chaintable/chaintable/chain"
+	"github.com/chaintable/chaintable/internal/calls"
 	"github.com/chaintable/chaintable/internal/notes"
 	"github.com/chaintable/chaintable/replica"
 	"github.com/chaintable/chaintable/server/metrics"
@@ -78,7 +80,8 @@ type Front struct {
 	queue    *stream.Queue
 	notes    notes.Notes
 	listings chan struct{}
-	peers    peers
+	peers    *calls.Conns  // to members
+	peersOf  atomic.Uint64 // epoch of the view whose members they are
 	requests *metrics.Requests
 	counted  map[string]metrics.Command // by method
 
@@ -97,7 +100,7 @@ type Front struct {
 func New(config Config) *Front {
 	f := &Front{config: config, queue: stream.NewQueue(), listings: make(chan struct{}, listings), stop: make(chan struct{})}
 	f.mu.conns = make(map[*conn]struct{})
-	f.peers.init(config.Dial)
+	f.peers = calls.New(config.Dial, maxMessage)
 	f.requests, f.counted = newRequests(config.Slow)
 	f.server = grpc.NewServer(
 		grpc.ForceServerCodecV2(newCodec()),
@@ -159,7 +162,7 @@ func (f *Front) Close() {
 		_ = c.Close()
 	}
 	f.mu.Unlock()
-	f.peers.close()
+	f.peers.Close()
 	f.server.Stop()
 	f.work.Wait()
 }

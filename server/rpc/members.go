@@ -110,10 +110,11 @@ func (f *Front) find(ctx context.Context, name string) (chain.Member, error) {
 	if id, err := chain.ParseNodeID(name); err == nil {
 		return chain.Member{MemberID: chain.MemberID{Node: id}}, nil
 	}
-	conn, err := f.peers.at(name)
+	conn, done, err := f.peer(name)
 	if err != nil {
 		return chain.Member{}, invalid("not done: no server " + name + " is known")
 	}
+	defer done()
 	ctx, cancel := context.WithTimeout(ctx, findTimeout)
 	defer cancel()
 	answer, err := pb.NewClusterClient(conn).Status(ctx, &pb.StatusRequest{})

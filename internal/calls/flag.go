@@ -1,6 +1,4 @@
-// Package sent tells whether a gRPC call may have reached its server: what a call that failed has done depends on it, and its code
-// does not say.
-package sent
+package calls
 
 import (
 	"context"
@@ -21,11 +19,11 @@ func Watch(ctx context.Context, f *Flag) context.Context { return context.WithVa
 // Set tells whether the server may have got the message.
 func (f *Flag) Set() bool { return f.set.Load() }
 
-// Handler is for grpc.WithStatsHandler: it sets the flags of the connection's calls.
-type Handler struct{}
+// handler sets the flags of a connection's calls.
+type handler struct{}
 
 // HandleRPC notes messages that go out.
-func (Handler) HandleRPC(ctx context.Context, s stats.RPCStats) {
+func (handler) HandleRPC(ctx context.Context, s stats.RPCStats) {
 	if _, out := s.(*stats.OutPayload); !out {
 		return
 	}
@@ -35,10 +33,10 @@ func (Handler) HandleRPC(ctx context.Context, s stats.RPCStats) {
 }
 
 // TagRPC does nothing.
-func (Handler) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+func (handler) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
 
 // TagConn does nothing.
-func (Handler) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+func (handler) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
 
 // HandleConn does nothing.
-func (Handler) HandleConn(context.Context, stats.ConnStats) {}
+func (handler) HandleConn(context.Context, stats.ConnStats) {}

@@ -1,7 +1,8 @@
-package client
+package calls
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -11,15 +12,22 @@ import (
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
-
-	"github.com/chaintable/chaintable/internal/sent"
 )
 
-// maxAnswer is the longest answer that is read, in bytes: a value of 16 MiB, with something around it.
-const maxAnswer = 20 << 20
+// Pauses between tries to connect to one server, and how long a try and an answer to a keepalive may take.
+const (
+	shortestPause  = 20 * time.Millisecond
+	longestPause   = 500 * time.Millisecond
+	connectTimeout = time.Second
+	keepaliveTime  = 10 * time.Second
+	answerTimeout  = 5 * time.Second
+)
 
-// conns are the connections to servers, one each.
-type conns struct {
+// ErrClosed: the Conns were closed.
+var ErrClosed = errors.New("calls: closed")
+
+// Conns are connections to servers, one each. All methods may be called concurrently.
+type Conns struct {
 	options []grpc.DialOption
 	mu      struct {
 		sync.Mutex
@@ -28,25 +36,29 @@ type conns struct {
 	}
 }
 
-func (c *conns) init(dial func(ctx context.Context, address string) (net.Conn, error)) {
+// New has no connections yet. They are made with dial, and answers have at most maxAnswer bytes. A call is tried once, and fails at once where there is no
+// connection: who calls decides about the rest.
+func New(dial func(ctx context.Context, address string) (net.Conn, error), maxAnswer int) *Conns {
+	c := new(Conns)
 	c.mu.open = make(map[string]*grpc.ClientConn)
 	c.options = []grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(dial),
-		grpc.WithStatsHandler(sent.Handler{}),
-		grpc.WithDisableRetry(), // package retry does it
+		grpc.WithStatsHandler(handler{}),
+		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: 500 * time.Millisecond},
-			MinConnectTimeout: time.Second,
+			Backoff:           backoff.Config{BaseDelay: shortestPause, Multiplier: 2, Jitter: 0.2, MaxDelay: longestPause},
+			MinConnectTimeout: connectTimeout,
 		}),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 5 * time.Second}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveTime, Timeout: answerTimeout}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
 	}
+	return c
 }
 
-// at is the connection to a server.
-func (c *conns) at(address string) (*grpc.ClientConn, error) {
+// At is the connection to a server.
+func (c *Conns) At(address string) (*grpc.ClientConn, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.mu.closed {
@@ -63,8 +75,8 @@ func (c *conns) at(address string) (*grpc.ClientConn, error) {
 	return conn, nil
 }
 
-// keep closes the connections to all other servers.
-func (c *conns) keep(servers []string) {
+// Keep closes the connections to all other servers.
+func (c *Conns) Keep(servers []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	wanted := make(map[string]bool, len(servers))
@@ -79,9 +91,9 @@ func (c *conns) keep(servers []string) {
 	}
 }
 
-// retryNow closes connections that wait after a failure: who asks that server next connects at once. (ResetConnectBackoff would do, but reads a map
+// RetryNow closes connections that wait after a failure: who asks that server next connects at once. (ResetConnectBackoff would do, but reads a map
 // without its lock in grpc 1.85, which can end the process.)
-func (c *conns) retryNow() {
+func (c *Conns) RetryNow() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for address, conn := range c.mu.open {
@@ -92,8 +104,8 @@ func (c *conns) retryNow() {
 	}
 }
 
-func (c *conns) close() {
-	c.keep(nil)
+// Close closes all connections. Calls under way fail.
+func (c *Conns) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.mu.closed = true
