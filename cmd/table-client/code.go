@@ -7,23 +7,23 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 
-	"github.com/chaintable/chaintable/server/wire"
+	"github.com/chaintable/chaintable/client"
 )
 
 // Exit codes, the worse the higher: that of a session is the highest of its commands'.
 const (
-	codeNo        = 1 // no such key, not executed yet, or lost: an answer, and it is no
-	codeUsage     = 2 // a command that makes no sense
+	codeNo        = 1 // no such key, a condition that does not hold, not executed yet, or lost: an answer, and it is no
+	codeUsage     = 2 // a command, or a line of a file, that makes no sense
 	codeFailed    = 3 // not executed, or nobody could be asked
 	codeUncertain = 4 // a write that may have been executed
 )
 
 // failure is an error with its exit code.
 type failure struct {
-	code  int
-	again bool // another try can do no harm, and may find a server that answers
+	code int
 	error
 }
 
@@ -31,11 +31,6 @@ func (f failure) Unwrap() error { return f.error }
 
 func failf(code int, format string, args ...any) error {
 	return failure{code: code, error: fmt.Errorf(format, args...)}
-}
-
-// retryf is a failure that nothing was executed for, and that may pass.
-func retryf(format string, args ...any) error {
-	return failure{code: codeFailed, again: true, error: fmt.Errorf(format, args...)}
 }
 
 func usagef(format string, args ...any) error { return failf(codeUsage, format, args...) }
@@ -52,23 +47,54 @@ func codeOf(err error) int {
 	return codeUsage
 }
 
-// why says in a few words what was wrong with a connection.
+// explain is what a person is told of an error of package client, with its exit code. Others are kept.
+func explain(err error) error {
+	e := (*client.Error)(nil)
+	if !errors.As(err, &e) {
+		return err
+	}
+	reason := why(e.Err)
+	if e.Server != "" {
+		reason = e.Server + ": " + reason
+	}
+	switch {
+	case errors.Is(err, client.ErrNotFound):
+		return failf(codeNo, "no such key: %s", show(e.Key))
+	case errors.Is(err, client.ErrCondition):
+		return failf(codeNo, "not executed: the condition does not hold for %s", show(e.Key))
+	case e.Outcome == client.MayHaveHappened:
+		return failf(codeUncertain, "%s: it may or may not have been executed, or may be yet. Look with get before you repeat it", reason)
+	case e.Op == "get" || e.Op == "size" || e.Op == "list" || e.Op == "verify" || e.Op == "status":
+		return failf(codeFailed, "%s", reason)
+	}
+	return failf(codeFailed, "not executed: %s", strings.TrimPrefix(reason, "not executed: "))
+}
+
+// why says in a few words what was wrong.
 func why(err error) string {
 	var network net.Error
 	var name *net.DNSError
+	var several interface{ Unwrap() []error }
+	if errors.As(err, &several) { // the end of a context, and what was said before
+		if all := several.Unwrap(); len(all) == 2 && !errors.Is(all[1], context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
+			return why(all[1])
+		}
+	}
+	text := err.Error()
 	switch {
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
-	case errors.As(err, &name):
+	case errors.As(err, &name), strings.Contains(text, "no such host"):
 		return "no such host"
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return "no answer in time"
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, syscall.ECONNREFUSED), strings.Contains(text, "connection refused"): // gRPC keeps but the text
 		return "connection refused"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
+		strings.Contains(text, "error reading from server"), strings.Contains(text, "connection reset"):
 		return "the connection broke"
-	case errors.Is(err, wire.ErrReply):
+	case strings.Contains(text, "error reading server preface"), strings.Contains(text, "http2:"):
 		return "what it answered makes no sense: is it a server of Chaintable?"
 	}
-	return clean(err.Error(), 120)
+	return clean(strings.TrimPrefix(text, "client: "), 160)
 }

@@ -3,10 +3,16 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
+	"log/slog"
 	"net"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/chaintable/chaintable/client"
+	"github.com/chaintable/chaintable/coord"
+	"github.com/chaintable/chaintable/coord/zookeeper"
 )
 
 const (
@@ -14,24 +20,33 @@ const (
 	answerTimeout = time.Second
 	// tryZooKeeper is how long to try ZooKeeper where something listens that is no server of ours.
 	tryZooKeeper = 2 * time.Second
+	// zooKeeperSession is the timeout of a session with ZooKeeper, which keeps nothing that would go with it.
+	zooKeeperSession = 10 * time.Second
+	// maxAddresses is how many ADDR may have.
+	maxAddresses = 64
 )
 
-// normalize checks the form of ADDR, and completes a port alone.
-func normalize(address string) (string, error) {
-	if namesZooKeeper(address) {
-		return address, nil // coord/zookeeper checks it
+// normalize checks the form of ADDR, and completes ports alone: each part is then host:port, but for the last one's chroot.
+func normalize(address string) (parts []string, chroot string, err error) {
+	address, chroot, rooted := strings.Cut(address, "/")
+	if rooted {
+		chroot = "/" + chroot
 	}
-	host, port, err := net.SplitHostPort(address)
-	if err != nil && isPort(address) {
-		host, port, err = "", address, nil
+	for part := range strings.SplitSeq(address, ",") {
+		host, port, err := net.SplitHostPort(part)
+		if err != nil && isPort(part) {
+			host, port, err = "", part, nil
+		}
+		if err != nil || !isPort(port) || strings.ContainsAny(host, " @") || len(parts) == maxAddresses {
+			return nil, "", usagef("%q is no address: want HOST:PORT of a server or of ZooKeeper, several with commas, a port of this machine, "+
+				"or a name that `table-client connections` lists", part)
+		}
+		if host == "" {
+			host = "127.0.0.1"
+		}
+		parts = append(parts, net.JoinHostPort(host, port))
 	}
-	if err != nil || !isPort(port) || strings.ContainsAny(host, " @") {
-		return "", usagef("%q is no address: want HOST:PORT of a server or of ZooKeeper, or a port of this machine", address)
-	}
-	if host == "" {
-		host = "127.0.0.1"
-	}
-	return net.JoinHostPort(host, port), nil
+	return parts, chroot, nil
 }
 
 func isPort(s string) bool {
@@ -39,47 +54,138 @@ func isPort(s string) bool {
 	return err == nil && n > 0
 }
 
-// namesZooKeeper tells addresses that no server can have.
-func namesZooKeeper(address string) bool { return strings.ContainsAny(address, ",/") }
-
-// locate finds out what is at the address: a server, or ZooKeeper, which knows the servers.
-func locate(address string, o *options, open openFunc) (*servers, error) {
-	ctx, stop := interruptible(o.timeout)
-	defer stop()
-	if namesZooKeeper(address) {
-		return fromZooKeeper(ctx, address, o, open)
+// locate finds out what is at the address: servers, or ZooKeeper, which knows the servers.
+func (a *app) locate(ctx context.Context) (client.Config, error) {
+	address, chain, err := a.resolve()
+	if err != nil {
+		return client.Config{}, err
 	}
-	answer, err := askLine(ctx, address, "PING\r\n")
+	parts, chroot, err := normalize(address)
+	if err != nil {
+		return client.Config{}, err
+	}
+	joined := strings.Join(parts, ",")
+	if chroot != "" { // no server has one
+		return fromZooKeeper(ctx, joined+chroot, chain)
+	}
+	server, err := ping(ctx, parts)
 	switch {
 	case interrupted(ctx):
-		return nil, failf(codeFailed, "interrupted")
+		return client.Config{}, failf(codeFailed, "interrupted")
 	case err != nil:
-		return nil, failf(codeFailed, "%s: %s: is a server or ZooKeeper running there?", address, why(err))
-	case strings.HasPrefix(answer, "+"), strings.HasPrefix(answer, "-"):
-		return &servers{address: address}, nil
-	case answer != "":
-		return nil, failf(codeFailed, "%s is neither a server of Chaintable nor ZooKeeper: it answers %q to PING", address, clean(answer, 40))
+		return client.Config{}, failf(codeFailed, "%s: %s: is a server or ZooKeeper running there?", joined, why(err))
+	case server:
+		return client.Config{Servers: parts}, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, tryZooKeeper)
+	within, cancel := context.WithTimeout(ctx, tryZooKeeper)
 	defer cancel()
-	found, err := fromZooKeeper(ctx, address, o, open)
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return nil, failf(codeFailed, "%s: something listens there, but it did not answer PING as a server of Chaintable does, and gave no "+
-			"session as ZooKeeper does: is the address right?", address)
+	config, err := fromZooKeeper(within, joined, chain)
+	if err != nil && errors.Is(within.Err(), context.DeadlineExceeded) {
+		return client.Config{}, failf(codeFailed, "%s: something listens there, but it did not answer PING as a server of Chaintable does, and gave no "+
+			"session as ZooKeeper does: is the address right?", joined)
 	}
-	return found, err
+	return config, err
 }
 
-// fromZooKeeper reads the first view.
-func fromZooKeeper(ctx context.Context, address string, o *options, open openFunc) (*servers, error) {
-	c, err := open(address, o.chain)
+// ping asks all addresses at the same time whether servers of ours are there. One is enough; an error is that nobody could be asked, or that
+// who answered is neither a server of ours nor ZooKeeper.
+func ping(ctx context.Context, addresses []string) (server bool, err error) {
+	type reply struct {
+		line string
+		err  error
+	}
+	replies := make(chan reply, len(addresses))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for _, address := range addresses {
+		go func() { // ends with ctx
+			line, err := askLine(ctx, address, "PING\r\n")
+			replies <- reply{line, err}
+		}()
+	}
+	silent := false
+	for range addresses {
+		r := <-replies
+		switch {
+		case strings.HasPrefix(r.line, "+"), strings.HasPrefix(r.line, "-"):
+			server = true
+			cancel() // the others need not answer any more
+		case r.err != nil:
+			err = r.err
+		case r.line != "":
+			err = failf(codeFailed, "what is there is neither a server of Chaintable nor ZooKeeper: it answers %q to PING", clean(r.line, 40))
+		default:
+			silent = true
+		}
+	}
+	if server || silent {
+		return server, nil
+	}
+	return false, err
+}
+
+// maxLine is the most that is read of an answer in text, in bytes.
+const maxLine = 1024
+
+// askLine sends a line on a connection of its own, and returns what it can of the answer's first line: nothing, if the other
+// side is silent for answerTimeout or closes the connection. An error is that nobody could be asked.
+func askLine(ctx context.Context, address, what string) (string, error) {
+	c, err := (&net.Dialer{Timeout: answerTimeout}).DialContext(ctx, "tcp", address)
 	if err != nil {
-		return nil, err
+		return "", errors.Join(context.Cause(ctx), err)
 	}
-	s := &servers{coordinator: c, name: o.chain, address: address}
-	if err := s.refresh(ctx); err != nil {
-		s.close()
-		return nil, err
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
+		return "", err
 	}
-	return s, nil
+	defer context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })()
+	var line []byte
+	if _, err := io.WriteString(c, what); err == nil {
+		b := make([]byte, maxLine)
+		for len(line) < maxLine && !strings.Contains(string(line), "\n") {
+			n, err := c.Read(b[len(line):])
+			line = b[:len(line)+n]
+			if err != nil {
+				break
+			}
+		}
+	}
+	if len(line) == 0 {
+		return "", ctx.Err()
+	}
+	first, _, _ := strings.Cut(string(line), "\n")
+	return strings.TrimSuffix(first, "\r"), nil
+}
+
+// fromZooKeeper reads the view, so that it can be said what is wrong; and the servers are known from then on if ZooKeeper goes away.
+func fromZooKeeper(ctx context.Context, address, chain string) (client.Config, error) {
+	connect, err := zookeeper.Parse(address)
+	if err != nil {
+		return client.Config{}, usagef("%w", err)
+	}
+	c, err := zookeeper.Open(zookeeper.Config{
+		Connect: connect, Chain: chain, SessionTimeout: zooKeeperSession, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return client.Config{}, usagef("%w", err)
+	}
+	defer c.Close()
+	view, _, err := c.View(ctx, true)
+	switch {
+	case interrupted(ctx):
+		return client.Config{}, failf(codeFailed, "interrupted")
+	case errors.Is(err, coord.ErrMissing):
+		return client.Config{}, failf(codeFailed, "ZooKeeper at %s knows no chain named %q: start its servers, or name another with --chain", address, chain)
+	case errors.Is(err, coord.ErrUnknown):
+		return client.Config{}, failf(codeFailed, "ZooKeeper at %s gives no answer: is it running there?", address)
+	case err != nil:
+		return client.Config{}, failf(codeFailed, "the view of chain %q cannot be read: %w", chain, err)
+	case len(view.Members) == 0:
+		return client.Config{}, failf(codeFailed, "the view of chain %q has no members", chain)
+	}
+	config := client.Config{ZooKeeper: address, Chain: chain}
+	for _, m := range view.Members {
+		config.Servers = append(config.Servers, m.Address)
+	}
+	return config, nil
 }

@@ -1,5 +1,5 @@
-// Table-client asks the servers of Chaintable: it puts, gets and deletes, and shows how the servers are, one command at
-// a time or at a prompt.
+// Table-client asks the servers of Chaintable: it puts, gets and deletes, loads and dumps files, and shows how the servers are, one
+// command at a time or at a prompt.
 //
 // The exit codes are in code.go, and `table-client --help` tells them.
 package main
@@ -11,20 +11,17 @@ import (
 )
 
 func main() {
-	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, openZooKeeper))
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // run is main, but for the end of the process: it returns the exit code.
-func run(args []string, stdin io.Reader, stdout, stderr io.Writer, open openFunc) int {
-	root := newRoot(open)
-	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.Execute()
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := newApp(stdin, stdout, stderr)
+	err := a.main(args)
+	a.close()
 	code := codeOf(err)
 	if err != nil && err.Error() != "" { // otherwise it has been said
-		fmt.Fprintf(stderr, "table-client: %v\n", err)
+		a.out.note("%v", err)
 		if code == codeUsage {
 			fmt.Fprintln(stderr, "`table-client --help` tells more.")
 		}

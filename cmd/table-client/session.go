@@ -2,20 +2,18 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
-	"os"
 
-	"github.com/peterh/liner"
-	"golang.org/x/term"
-
+	"github.com/chaintable/chaintable/client"
 	"github.com/chaintable/chaintable/table"
 )
 
 const prompt = "chaintable> "
 
 // maxCommand is the longest line: a put with the longest key and value.
-const maxCommand = table.MaxKeyBytes + table.MaxValueBytes + 16
+const maxCommand = table.MaxKeyBytes + table.MaxValueBytes + 64
 
 // errLong is a line that is longer. It has been skipped.
 var errLong = usagef("a line of more than %d bytes is skipped", maxCommand)
@@ -28,33 +26,40 @@ type lines interface {
 
 // session carries out commands until quit or the end of input. The exit code is that of the worst, but 0 if a person sat there who
 // has seen what became of them.
-func session(c *client, in io.Reader, out *output) error {
-	person := isTerminal(in) && out.terminal
-	var input lines = &plain{r: bufio.NewReaderSize(in, 64<<10)}
+func (a *app) session() error {
+	if a.line {
+		return usagef("want a command: help lists all") // flags alone
+	}
+	if err := a.reach(); err != nil {
+		return err
+	}
+	a.line = true
+	person := isTerminal(a.in) && a.out.terminal
+	var input lines = &plain{r: bufio.NewReaderSize(a.in, 64<<10)}
 	if person {
-		input = newEditor()
-		if err := out.print("Type help for the commands, quit to end.\n"); err != nil {
+		input = newEditor(a)
+		if err := a.out.print("Type help for the commands, quit to end.\n"); err != nil {
 			return err
 		}
 	}
 	defer input.Close()
 	worst := 0
-	for {
+	for !a.quit {
 		line, err := input.next()
 		if errors.Is(err, io.EOF) {
 			if person {
-				_ = out.print("\n")
+				_ = a.out.print("\n")
 			}
 			break
 		}
-		quit := false
+		a.cut = false
 		if err == nil {
-			quit, err = obey(c, line, out)
+			err = a.obey(line)
 		}
 		if err != nil && err.Error() != "" {
-			out.note("%v", err)
+			a.out.note("%v", err)
 		}
-		if worst = max(worst, codeOf(err)); quit && (err == nil || !person) {
+		if worst = max(worst, codeOf(err)); a.cut && !person {
 			break
 		}
 	}
@@ -64,21 +69,22 @@ func session(c *client, in io.Reader, out *output) error {
 	return failf(worst, "") // it has been said
 }
 
-// obey carries out a line. An empty one is nothing.
-func obey(c *client, line string, out *output) (quit bool, err error) {
-	if line == "" {
-		return false, nil
-	}
-	r, err := parseLine(line)
-	if err != nil {
-		return false, err
-	}
-	return execute(c, r, out)
+// reach finds the chain, before the first command.
+func (a *app) reach() error {
+	ctx, stop := interruptible()
+	defer stop()
+	return a.until(ctx, a.within(defaultTimeout), func(context.Context, *client.Client) error { return nil })
 }
 
-func isTerminal(x any) bool {
-	f, ok := x.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+// obey carries out a line. An empty one is nothing. Flags of a line hold for that line.
+func (a *app) obey(line string) error {
+	words := parseLine(line)
+	if len(words) == 0 {
+		return nil
+	}
+	before := a.options
+	defer func() { a.options = before }()
+	return a.execute(newRoot(a), words)
 }
 
 // plain reads lines from what is no terminal.
@@ -86,49 +92,32 @@ type plain struct{ r *bufio.Reader }
 
 // next is the next line without its end, which the last one may lack.
 func (p *plain) next() (string, error) {
-	var line []byte
+	line, err := readLine(p.r, maxCommand)
+	return string(line), err
+}
+
+func (p *plain) Close() error { return nil }
+
+// readLine reads a line without its end, which the last one may lack. One of more than limit bytes is skipped, with errLong.
+func readLine(r *bufio.Reader, limit int) (line []byte, err error) {
 	for {
-		part, err := p.r.ReadSlice('\n')
-		if len(line) <= maxCommand {
+		part, err := r.ReadSlice('\n')
+		if len(line) <= limit {
 			line = append(line, part...)
 		}
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
 		case err != nil && !errors.Is(err, io.EOF):
-			return "", errors.Join(io.EOF, err)
+			return nil, errors.Join(io.EOF, err)
 		case err != nil && len(line) == 0:
-			return "", io.EOF
+			return nil, io.EOF
 		case err == nil:
 			line = line[:len(line)-1]
 		}
-		if len(line) > maxCommand {
-			return "", errLong
+		if len(line) > limit {
+			return nil, errLong
 		}
-		return string(line), nil
+		return line, nil
 	}
-}
-
-func (p *plain) Close() error { return nil }
-
-// editor reads lines from a person, who can edit and repeat them.
-type editor struct{ *liner.State }
-
-func newEditor() *editor {
-	e := &editor{liner.NewLiner()}
-	e.SetCtrlCAborts(true)
-	return e
-}
-
-func (e *editor) next() (string, error) {
-	line, err := e.Prompt(prompt)
-	switch {
-	case errors.Is(err, liner.ErrPromptAborted):
-		return "", nil // Ctrl-C forgets the line
-	case err != nil:
-		return "", io.EOF
-	case line != "" && len(line) < 4096:
-		e.AppendHistory(line)
-	}
-	return line, nil
 }

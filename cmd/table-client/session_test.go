@@ -3,20 +3,31 @@ package main
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
-
-	"github.com/chaintable/chaintable/server/servertest"
 )
+
+// unnumbered is an outcome without the numbers of operations.
+func (o outcome) unnumbered() outcome {
+	o.out = regexp.MustCompile(`(operation |version |"version":)\d+`).ReplaceAllString(o.out, "${1}N")
+	return o
+}
 
 // Commands that are piped in are carried out line by line, and the exit code is that of the worst.
 func TestSession(t *testing.T) {
-	address := serving(t, servertest.New())
-	call(noZooKeeper, strings.Join([]string{
-		"put k  two  spaces ", "get k", "  size", "", "put e ", "get e", "put\tk v", "PUT \x00\xff x", "getkeys", "help", "get k",
-	}, "\n"), address).check(t, "a script", 2, "operation 1\n two  spaces \n1\noperation 2\n\noperation 3\n\"\\x00\\xff\"\ne\nk\n"+
-		commandList+" two  spaces \n", `unknown command "put\tk"`)
+	address := single(t, nil)
+	call(strings.Join([]string{
+		"put k  two  spaces ", "get k", "  size", "", "put e ", "get e", "put\tk v", "PUT \x00\xff x", "getkeys", "get -v \x00\xff", "get k",
+		"cas n 0  a b ", "get n", "put -- -k  v", "get -- -k", "put --numbered n m", "get -o json k", "get k", "del k", "get -o plain n",
+	}, "\n"), address).unnumbered().check(t, "a script", 2, "operation N\n two  spaces \n1\noperation N\n\noperation N\n\"\\x00\\xff\"\ne\nk\n"+
+		"version N\nx\n two  spaces \noperation N\n a b \noperation N\n v\noperation N\n{\"key\":\"k\",\"value\":\" two  spaces \",\"version\":N}\n two  spaces \noperation N\nm\n",
+		`unknown command "put\tk"`)
 	for name, c := range map[string]struct {
 		in       string
 		code     int
@@ -24,24 +35,44 @@ func TestSession(t *testing.T) {
 	}{
 		"nothing":                {"", 0, "", ""},
 		"quit":                   {"quit\nbogus\n", 0, "", ""},
-		"no such key":            {"get nope\nsize\n", 1, "3\n", "table-client: no such key: nope\n"},
+		"no such key":            {"get nope\nsize\n", 1, "4\n", "table-client: no such key: nope\n"},
 		"usage is worse":         {"put k\nget nope\n", 2, "", "want put KEY DATA"},
 		"keys without data":      {"put  \nput  x\n", 2, "", "want put KEY DATA"},
 		"several words":          {"get a b\n", 2, "", "want get and one word"},
-		"a line without end":     {"size", 0, "3\n", ""},
+		"a line without end":     {"size", 0, "4\n", ""},
 		"bytes that are no text": {"\x00\xff\xfe\n", 2, "", "unknown command"},
-		"a line too long":        {"put k " + strings.Repeat("v", maxCommand) + "\nsize\n", 2, "3\n", "is skipped"},
+		"a line too long":        {"put k " + strings.Repeat("v", maxCommand) + "\nsize\n", 2, "4\n", "is skipped"},
+		"flags alone":            {"-o json\nsize\n", 2, "4\n", "want a command"},
+		"what it is in":          {"help\n", 0, commandList(newRoot(newApp(nil, io.Discard, io.Discard))), ""},
 	} {
-		call(noZooKeeper, c.in, address).check(t, name, c.code, c.out, c.err)
+		call(c.in, address).check(t, name, c.code, c.out, c.err)
 	}
 	value := strings.Repeat("v", 16<<20)
-	call(noZooKeeper, "put k "+value+"\nget k\n", address).check(t, "the longest value", 0, "operation 4\n"+value+"\n", "")
+	call("put k "+value+"\nget k\n", address).unnumbered().check(t, "the longest value", 0, "operation N\n"+value+"\n", "")
 }
 
-// The answers before and after one that is uncertain are there.
-func TestSessionGoesOn(t *testing.T) {
-	address, _ := pretend(t, "\x08\x0b\x10\x32\x30\x02"+refusal, "", "\x08\x0b\x10\x32\x30\x04"+refusal)
-	call(noZooKeeper, "size\nput k v\nsize\nget\n", address).check(t, "a session", 4, "1\n2\n", "may or may not have been executed")
+func TestParseLine(t *testing.T) {
+	for line, want := range map[string][]string{
+		"":                             nil,
+		"  ":                           nil,
+		" get  k ":                     {"get", "k"},
+		"put k v":                      {"put", "--", "k", "v"},
+		"put k  a  b ":                 {"put", "--", "k", " a  b "},
+		"put k ":                       {"put", "--", "k", ""},
+		"put k":                        {"put", "--", "k"},
+		"put":                          {"put", "--"},
+		"Put --numbered k -v":          {"put", "--numbered", "--", "k", "-v"},
+		"put --timeout 3s -- - b":      {"put", "--timeout", "3s", "--", "-", "b"},
+		"cas k 7 a b":                  {"cas", "--", "k", "7", "a b"},
+		"cas k 7":                      {"cas", "--", "k", "7"},
+		`txn if  a  then put b "c  d"`: {"txn", "--", `if  a  then put b "c  d"`},
+		"txn":                          {"txn", "--"},
+		"txn -f x":                     {"txn", "-f", "x", "--"},
+	} {
+		if got := parseLine(line); !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", line, got, want)
+		}
+	}
 }
 
 func TestLines(t *testing.T) {
@@ -75,9 +106,9 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
 func TestOutputIsLost(t *testing.T) {
-	address := serving(t, servertest.New())
+	address := single(t, nil)
 	var errs strings.Builder
-	if code := run([]string{address, "size"}, nil, full{}, &errs, noZooKeeper); code != 3 || !strings.Contains(errs.String(), "cannot print the result: no space left") {
+	if code := run([]string{address, "size"}, nil, full{}, &errs); code != 3 || !strings.Contains(errs.String(), "cannot print the result: no space left") {
 		t.Errorf("exit code %d, %s", code, errs.String())
 	}
 }
@@ -87,5 +118,63 @@ func TestClean(t *testing.T) {
 		if got := clean(in, 9); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
+	}
+}
+
+// What the prompt completes: commands, flags and files.
+func TestCompleteLine(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"words [1].txt", "wonders"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := newApp(nil, io.Discard, io.Discard)
+	a.address, a.line = "7001", true
+	for line, want := range map[string]string{
+		"getk":           "getkeys ",
+		"put --nu":       "--numbered ",
+		"status --f":     "--follow ",
+		"get k":          "",
+		"help veri":      "verify ",
+		"nothing x":      "",
+		"bogus x":        "",
+		"put --nope x y": "",
+	} {
+		_, got, _ := completeLine(a, line, len([]rune(line)))
+		if s := strings.Join(got, "|"); s != want {
+			t.Errorf("%q: got %q, want %q", line, s, want)
+		}
+	}
+	head, got, tail := completeLine(a, "ge k", 2)
+	if head != "" || tail != " k" || strings.Join(got, "|") != "get |getkeys " {
+		t.Errorf("in the middle: %q %q %q", head, got, tail)
+	}
+}
+
+// The history is the user's alone, and kept whole.
+func TestHistory(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	path := historyPath()
+	for i := range 2 {
+		want := fmt.Sprintf("put k %d\n", i)
+		if err := writeHistory(path, []byte(want)); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%v, %v", info, err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != want {
+			t.Errorf("got %q, %v", got, err)
+		}
+	}
+	if all, err := os.ReadDir(filepath.Dir(path)); err != nil || len(all) != 1 {
+		t.Errorf("%v, %v", all, err)
+	}
+	t.Setenv("XDG_STATE_HOME", "relative")
+	t.Setenv("HOME", "/somewhere")
+	if got := historyPath(); got != "/somewhere/.local/state/chaintable/history" {
+		t.Errorf("got %s", got)
 	}
 }

@@ -2,155 +2,193 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"slices"
 	"strings"
-	"sync"
-	"text/tabwriter"
 	"time"
 
-	"github.com/chaintable/chaintable/coord"
+	"github.com/spf13/cobra"
+
+	pb "github.com/chaintable/chaintable/api/chaintable/v1"
+	"github.com/chaintable/chaintable/client"
 	"github.com/chaintable/chaintable/server/web"
 )
 
-const (
-	// statusTimeout is how long a server may take to tell how it is.
-	statusTimeout = 2 * time.Second
-	// maxStatus is the most that is read of its answer, in bytes: more than a view of 1,000 members.
-	maxStatus = 1 << 20
-)
+// followEvery is the time between two looks of status --follow.
+const followEvery = time.Second
 
-// report is what a server says of itself, or why nothing is known.
-type report struct {
-	address string
-	web.Status
-	err error
+// cluster is how a chain is, in JSON.
+type cluster struct {
+	Chain   string   `json:"chain"`
+	Epoch   uint64   `json:"epoch"`
+	Target  uint64   `json:"target"`
+	Servers []member `json:"servers"`
 }
 
-// status is a table of all servers: of one chain's view and all others that are registered, or of the view that one server knows.
-func status(ctx context.Context, s *servers) (string, error) {
-	if s.coordinator != nil {
-		return chainStatus(ctx, s)
-	}
-	first := fetch(ctx, s.address)
-	if first.err != nil {
-		return "", failf(codeFailed, "%s does not tell its status: %s", s.address, why(first.err))
-	}
-	var others []string
-	for _, m := range first.Members {
-		others = append(others, m.Address)
-	}
-	if first.Learner != nil {
-		others = append(others, first.Learner.Address)
-	}
-	rows := fetchAll(ctx, slices.DeleteFunc(slices.Clone(others), func(a string) bool { return a == first.Address }))
-	first.address = first.Address
-	at := max(slices.Index(others, first.Address), 0)
-	rows = slices.Insert(rows, min(at, len(rows)), first)
-	return heading(first.Chain, first.Epoch, first.Target) + draw(rows), nil
+// member is a server, as /status tells it, or why it is not known.
+type member struct {
+	*web.Status
+	Asked string `json:"asked"` // the address
+	Error string `json:"error,omitempty"`
 }
 
-func chainStatus(ctx context.Context, s *servers) (string, error) {
-	if err := s.refresh(ctx); err != nil {
-		return "", err
+func newStatus(a *app) *cobra.Command {
+	var follow bool
+	c := &cobra.Command{
+		Use:     "status [FLAGS]",
+		GroupID: groupChain,
+		Short:   "a table of all servers",
+		Long: `Show all servers: the members in the order of the chain, a learner, and others that ZooKeeper knows or ADDR names.
+
+  EPOCH    of the view that the server knows: it rises with each change of the chain
+  APPLIED  the last operation that its table holds
+  PENDING  operations that it has and that are not applied yet
+  KEYS     and the MEMORY that they take
+  LEASE    for how long it may answer reads without asking the chain
+  STATE    member, or what the server is doing instead
+
+In JSON: one document, with all that each server tells of itself (as http://HOST:PORT/status does) in "servers".`,
+		Example:           "  table-client 7001 status\n  table-client zk1:2181,zk2:2181 status --follow\n  table-client 7001 status -o json | jq .epoch",
+		Args:              none,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(*cobra.Command, []string) error {
+			if follow {
+				return a.follow()
+			}
+			return a.do(func(ctx context.Context, c *client.Client) error {
+				servers, err := c.Servers(ctx)
+				if err != nil {
+					return err
+				}
+				chain := newCluster(servers)
+				return a.out.result(a.out.status(chain), chain)
+			})
+		},
 	}
-	registered, _, err := s.coordinator.List(ctx)
-	if err != nil {
-		return "", failf(codeFailed, "the registered servers cannot be read: %w", err)
-	}
-	var addresses []string
-	for _, m := range append(slices.Clone(s.view.Members), s.view.Learner) {
-		addresses = append(addresses, m.Address)
-	}
-	for _, r := range registered {
-		addresses = append(addresses, r.Address)
-	}
-	return heading(s.view.Chain.String(), uint64(s.view.Epoch), s.view.Target) + draw(fetchAll(ctx, addresses)), nil
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "show it again each second, or where that is no terminal, when it has changed; until Ctrl-C")
+	return c
 }
 
-func heading(chain string, epoch uint64, target int) string {
-	wants := "every server"
-	if target > 0 {
-		wants = fmt.Sprint(target)
-	}
-	return fmt.Sprintf("chain %s  epoch %d  target %s\n", clean(chain, 16), epoch, wants)
-}
-
-// fetchAll asks the servers at the addresses, all at the same time, each once.
-func fetchAll(ctx context.Context, addresses []string) []report {
-	var unique []string
-	for _, a := range addresses {
-		if a != "" && !slices.Contains(unique, a) && len(unique) < 2*coord.MaxMembers {
-			unique = append(unique, a)
+// follow shows the status until a signal.
+func (a *app) follow() error {
+	ctx, stop := interruptible()
+	defer stop()
+	ticks := time.NewTicker(followEvery)
+	defer ticks.Stop()
+	shown := ""
+	for {
+		var chain cluster
+		err := a.until(ctx, a.within(defaultTimeout), func(ctx context.Context, c *client.Client) error {
+			servers, err := c.Servers(ctx)
+			chain = newCluster(servers)
+			return err
+		})
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil && shown == "":
+			return err // there was nothing to begin with
+		case err != nil:
+			a.out.note("%v", err)
+		default:
+			if shown, err = a.showAgain(chain, shown); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ticks.C:
+		case <-ctx.Done():
+			return nil
 		}
 	}
-	rows := make([]report, len(unique))
-	var all sync.WaitGroup
-	for i, a := range unique {
-		all.Go(func() { rows[i] = fetch(ctx, a) })
-	}
-	all.Wait()
-	return rows
 }
 
-// fetch asks a server how it is.
-func fetch(ctx context.Context, address string) report {
-	r := report{address: address}
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/status", nil)
-	if err != nil {
-		r.err = err
-		return r
-	}
-	// So that no web page can ask it, a server answers only to names that it knows; this one always.
-	request.Host = "localhost"
-	c := http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true, MaxResponseHeaderBytes: 16 << 10},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	answer, err := c.Do(request)
-	if err != nil {
-		r.err = errors.Unwrap(err) // without the URL
-		return r
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxStatus))
+// showAgain shows how the chain is, in place of what was shown, or where that cannot be, if it has changed.
+func (a *app) showAgain(chain cluster, shown string) (now string, err error) {
+	now = chain.essence()
 	switch {
-	case err != nil:
-		r.err = err
-	case answer.StatusCode != http.StatusOK:
-		r.err = fmt.Errorf("it answers %d", answer.StatusCode)
-	case json.Unmarshal(body, &r.Status) != nil:
-		r.err = errors.New("it answers something else")
+	case a.out.terminal && !a.out.json():
+		return now, a.out.print("\x1b[H\x1b[2J" + a.out.status(chain) + "\nCtrl-C ends this.\n")
+	case now != shown:
+		return now, a.out.result(a.out.status(chain), chain)
 	}
-	return r
+	return now, nil
 }
 
-// draw makes the table.
-func draw(rows []report) string {
+// essence is what counts as a change: not what goes up and down at all times.
+func (c cluster) essence() string {
 	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ADDRESS\tROLE\tEPOCH\tAPPLIED\tPENDING\tKEYS\tMEMORY\tLEASE\tCLIENTS\tSTATE")
-	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t", clean(r.address, 40))
-		if r.err != nil {
-			fmt.Fprintf(w, "unreachable: %s\n", clean(why(r.err), 60))
+	for _, s := range c.Servers {
+		fmt.Fprintf(&b, "%s %s ", s.Asked, s.Error)
+		if s.Status != nil {
+			fmt.Fprintf(&b, "%s %d %d %s %d %d", s.ID, s.Incarnation, s.Epoch, s.Role+s.State, s.Applied, s.Keys)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// newCluster is what the servers tell.
+func newCluster(servers []client.Server) cluster {
+	var c cluster
+	for _, s := range servers {
+		m := member{Asked: s.Address}
+		if s.Err != nil {
+			m.Error = why(s.Err)
+		} else {
+			m.Status = newStatusOf(s.Status)
+			if v := s.Status.GetView(); c.Chain == "" || s.Status.Serving && v.GetEpoch() > c.Epoch {
+				c.Chain, c.Epoch, c.Target = v.GetChain(), v.GetEpoch(), v.GetTarget()
+			}
+		}
+		c.Servers = append(c.Servers, m)
+	}
+	return c
+}
+
+func newStatusOf(s *pb.StatusResponse) *web.Status {
+	v := s.GetView()
+	out := &web.Status{
+		ID: s.Id, Incarnation: s.Incarnation, Address: s.Address, Version: s.Version, Role: s.Role, State: s.State, Serving: s.Serving,
+		Chain: v.GetChain(), Epoch: v.GetEpoch(), Members: []web.Member{}, Target: int(v.GetTarget()), Rules: int(v.GetRules()),
+		Last: s.Last, Stable: s.Stable, Committed: s.Committed, Applied: s.Applied,
+		LeaseLeftMS: int64(s.LeaseLeftMs), Keys: int(s.Keys), Bytes: int64(s.Bytes), Clients: int(s.Clients),
+		Digest: web.Digest{Seq: s.GetDigest().GetSeq(), Sum: fmt.Sprintf("%016x", s.GetDigest().GetSum())},
+	}
+	for _, m := range v.GetMembers() {
+		out.Members = append(out.Members, newMember(m))
+	}
+	if l := v.GetLearner(); l != nil {
+		out.Learner = &web.Learner{Member: newMember(l)}
+	}
+	return out
+}
+
+func newMember(m *pb.Member) web.Member {
+	return web.Member{ID: m.Id, Incarnation: m.Incarnation, Address: m.Address, Durable: m.Durable}
+}
+
+// status is a table with a line about the chain above it.
+func (o *output) status(c cluster) string {
+	wants := "every server"
+	if c.Target > 0 {
+		wants = fmt.Sprint(c.Target)
+	}
+	rows := [][]string{{"ADDRESS", "ROLE", "EPOCH", "APPLIED", "PENDING", "KEYS", "MEMORY", "LEASE", "CLIENTS", "STATE"}}
+	for _, m := range c.Servers {
+		if m.Status == nil {
+			rows = append(rows, []string{clean(m.Asked, 40), "unreachable: " + clean(m.Error, 60)})
 			continue
 		}
 		lease := "none"
-		if r.LeaseLeftMS > 0 {
-			lease = fmt.Sprintf("%dms", r.LeaseLeftMS)
+		if m.LeaseLeftMS > 0 {
+			lease = fmt.Sprintf("%dms", m.LeaseLeftMS)
 		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%s\t%s\t%d\t%s\n", clean(r.Role, 8), r.Epoch, r.Applied, r.Last-min(r.Applied, r.Last), r.Keys,
-			size(r.Bytes), lease, r.Clients, clean(r.State, 50))
+		rows = append(rows, []string{
+			clean(m.Asked, 40), clean(m.Role, 8), fmt.Sprint(m.Epoch), fmt.Sprint(m.Applied), fmt.Sprint(m.Last - min(m.Applied, m.Last)),
+			fmt.Sprint(m.Keys), size(m.Bytes), lease, fmt.Sprint(m.Clients), clean(m.State, 50),
+		})
 	}
-	w.Flush()
-	return b.String()
+	return fmt.Sprintf("chain %s  epoch %d  target %s\n", clean(c.Chain, 16), c.Epoch, wants) + o.draw(rows)
 }
 
 // size is a number of bytes for people.

@@ -2,45 +2,90 @@ package main
 
 import (
 	"crypto/rand"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/chaintable/chaintable/coord"
+	"github.com/chaintable/chaintable/chain"
 	"github.com/chaintable/chaintable/coord/zookeeper"
 	"github.com/chaintable/chaintable/internal/needs"
+	"github.com/chaintable/chaintable/link"
+	"github.com/chaintable/chaintable/replica"
+	"github.com/chaintable/chaintable/server"
+	"github.com/chaintable/chaintable/server/servertest"
+	"github.com/chaintable/chaintable/table"
 )
 
-// A real ZooKeeper is recognized, and what it knows is used.
+// A real ZooKeeper is recognized, what it knows is used, and writes and reads go on when the head and then the tail die.
 func TestZooKeeper(t *testing.T) {
 	address := needs.AnyZooKeeper(t)
-	connect, err := zookeeper.Parse(address)
+	name := "client-" + strings.ToLower(rand.Text()[:12])
+	call("", "--chain", name, address, "size").check(t, "before", 3, "", "knows no chain named")
+	addresses, ends := startWithZooKeeper(t, address, name)
+	client := func(stdin string, args ...string) outcome {
+		return call(stdin, slices.Concat([]string{"--chain", name, "--timeout", "20s"}, args)...).unnumbered()
+	}
+	client("put k v\nget k\n", address).check(t, "a session", 0, "operation N\nv\n", "")
+	client("", address+"/", "get", "k").check(t, "with a slash", 0, "v\n", "")
+	client("", address+","+address, "get", "k").check(t, "with a comma", 0, "v\n", "")
+	ends[0]()
+	client("put k w\nget k\n", address).check(t, "after the head's death", 0, "operation N\nw\n", "")
+	o := client("", address, "status")
+	if rows := o.rows(); len(rows) < 4 || !strings.HasPrefix(rows[2], addresses[1]+" head ") || !strings.HasPrefix(rows[3], addresses[2]+" tail ") {
+		t.Errorf("status: %+v", o)
+	}
+	ends[2]()
+	client("get k\n", address).check(t, "after the tail's death", 0, "w\n", "")
+	call("", "--chain", "a/b", address+"/", "size").check(t, "a bad name", 2, "", "a/b")
+}
+
+// startWithZooKeeper starts three servers that make a chain of that name.
+func startWithZooKeeper(t *testing.T, zk, name string) (addresses []string, ends []func()) {
+	t.Helper()
+	connect, err := zookeeper.Parse(zk)
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := "client-" + strings.ToLower(rand.Text()[:12])
-	call(openZooKeeper, "", "--chain", name, address, "size").check(t, "before", 3, "", "knows no chain named")
-	addresses, ends := startServers(t, 3, 3, func() coord.Client {
+	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	for i := range 3 {
+		l := listen(t)
+		address := l.Addr().String()
 		c, err := zookeeper.Open(zookeeper.Config{Connect: connect, Chain: name, SessionTimeout: 5 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return c
-	})
-	client := func(stdin string, args ...string) outcome {
-		return call(openZooKeeper, stdin, slices.Concat([]string{"--chain", name, "--timeout", "20s"}, args)...)
+		var self atomic.Pointer[replica.Replica]
+		links := link.NewTCP(link.TCPConfig{Logger: logger, Identity: func() chain.MemberID {
+			if r := self.Load(); r != nil {
+				return r.ID()
+			}
+			return chain.MemberID{}
+		}})
+		r, err := replica.Start(replica.Config{
+			Chain: chain.Config{
+				Self:           chain.Member{MemberID: chain.MemberID{Node: chain.NodeID(i + 1)}, Address: address},
+				SessionTimeout: 2 * time.Second, NewChain: 0xC0FFEE,
+			},
+			Table: table.Config{Seed: 1}, Coordinator: c, Links: links, Logger: logger,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		self.Store(r)
+		stop := serve(t, l, server.Config{Replica: r, Links: links.Serve})
+		end := sync.OnceFunc(func() {
+			stop()
+			if err := r.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		t.Cleanup(end)
+		addresses, ends = append(addresses, address), append(ends, end)
+		servertest.WaitFor(t, "it to be a member", func() bool { return r.Serving() && len(r.Status().View.Members) == i+1 })
 	}
-	client("put k v\nget k\n", address).check(t, "a session", 0, "operation 2\nv\n", "")
-	client("", address+"/", "get", "k").check(t, "with a slash", 0, "v\n", "")
-	ends[0]()
-	if o := client("put k w\nget k\n", address); o.code != 0 || !strings.HasSuffix(o.out, "\nw\n") {
-		t.Errorf("after the head's death: %+v", o)
-	}
-	o := client("", address, "status")
-	if rows := o.rows(); len(rows) != 4 || !strings.HasPrefix(rows[2], addresses[1]+" head ") || !strings.HasPrefix(rows[3], addresses[2]+" tail ") {
-		t.Errorf("status: %+v", o)
-	}
-	call(openZooKeeper, "", "--chain", "a/b", address+"/", "size").check(t, "a bad name", 2, "", "a/b")
-	call(openZooKeeper, "", address+"/..", "size").check(t, "a bad chroot", 2, "", "chroot")
+	return addresses, ends
 }

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/chaintable/chaintable/client"
+)
+
+const (
+	defaultTimeout = 5 * time.Second
+)
+
+// options are the flags that all commands have.
+type options struct {
+	chain       string
+	chainGiven  bool
+	timeout     time.Duration // 0: the command's default
+	form        string
+	connections string // file; empty: where it is by default
+}
+
+// app is one run of table-client.
+type app struct {
+	options
+	in      io.Reader
+	out     *output
+	address string // ADDR as it was given; empty for none
+	line    bool   // what is carried out now came as a line of a session
+	quit    bool   // the session is to end
+	cut     bool   // a signal has ended a command
+	opened  *client.Client
+}
+
+func newApp(in io.Reader, out, notes io.Writer) *app {
+	return &app{in: in, out: &output{out: out, notes: notes, terminal: isTerminal(out), watched: isTerminal(notes)}}
+}
+
+func (a *app) close() {
+	if a.opened != nil {
+		_ = a.opened.Close()
+	}
+}
+
+// within is the time that a command may take.
+func (a *app) within(otherwise time.Duration) time.Duration {
+	if a.timeout > 0 {
+		return a.timeout
+	}
+	return otherwise
+}
+
+// interruptible is a context that ends with a signal. Where no command runs, a signal ends the process.
+func interruptible() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+}
+
+// interrupted tells that a signal ended ctx.
+func interrupted(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
+
+// do asks the chain, within the time that a command may take.
+func (a *app) do(ask func(context.Context, *client.Client) error) error {
+	ctx, stop := interruptible()
+	defer stop()
+	return a.until(ctx, a.within(defaultTimeout), ask)
+}
+
+// until asks the chain, within a time and until ctx ends.
+func (a *app) until(ctx context.Context, timeout time.Duration, ask func(context.Context, *client.Client) error) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	c, err := a.open(ctx)
+	if err == nil {
+		err = ask(ctx, c)
+	}
+	a.cut = a.cut || interrupted(ctx)
+	return explain(err)
+}
+
+// open finds the chain, unless that was done before.
+func (a *app) open(ctx context.Context) (*client.Client, error) {
+	if a.opened != nil {
+		return a.opened, nil
+	}
+	config, err := a.locate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.Open(config)
+	if err != nil {
+		return nil, usagef("%w", err)
+	}
+	a.opened = c
+	return c, nil
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/peterh/liner"
+	"github.com/spf13/pflag"
+)
+
+// Lines that are longer, in bytes, are not kept in the history: they are data.
+const maxHistoryLine = 4096
+
+// editor reads lines from a person, who can edit, complete and repeat them.
+type editor struct {
+	*liner.State
+	history string // file; empty for none
+}
+
+func newEditor(a *app) *editor {
+	e := &editor{State: liner.NewLiner(), history: historyPath()}
+	e.SetCtrlCAborts(true)
+	e.SetTabCompletionStyle(liner.TabPrints)
+	e.SetWordCompleter(func(line string, pos int) (head string, completions []string, tail string) {
+		return completeLine(a, line, pos)
+	})
+	if f, err := os.Open(e.history); err == nil {
+		_, _ = e.ReadHistory(f) // what can be read of it
+		_ = f.Close()
+	}
+	return e
+}
+
+// historyPath is the file with the history, in the user's folder for what programs remember; empty if there is none.
+func historyPath() string {
+	dir := os.Getenv("XDG_STATE_HOME")
+	if !filepath.IsAbs(dir) {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return ""
+		}
+		dir = filepath.Join(home, ".local", "state")
+	}
+	return filepath.Join(dir, "chaintable", "history")
+}
+
+func (e *editor) next() (string, error) {
+	line, err := e.Prompt(prompt)
+	switch {
+	case errors.Is(err, liner.ErrPromptAborted):
+		return "", nil // Ctrl-C forgets the line
+	case err != nil:
+		return "", io.EOF
+	case line != "" && len(line) < maxHistoryLine:
+		e.AppendHistory(line)
+	}
+	return line, nil
+}
+
+// Close keeps the history, if that can be: values may be secret, so it is for the user alone.
+func (e *editor) Close() error {
+	if e.history != "" {
+		_ = e.keep()
+	}
+	return e.State.Close()
+}
+
+func (e *editor) keep() error {
+	var b bytes.Buffer
+	if _, err := e.WriteHistory(&b); err != nil {
+		return err
+	}
+	return writeHistory(e.history, b.Bytes())
+}
+
+func writeHistory(path string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return replaceFile(path, false, func(f io.Writer) error {
+		_, err := f.Write(data)
+		return err
+	})
+}
+
+// replaceFile writes a file beside path, which then takes its place: so path is always one or the other, whole. It is for the user alone. Durable: it
+// outlives a loss of power, too.
+func replaceFile(path string, durable bool, write func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Close()
+			_ = os.Remove(f.Name())
+		}
+	}()
+	if err := write(f); err != nil {
+		return err
+	}
+	if durable {
+		if err := f.Sync(); err != nil {
+			return err
+		}
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil || !durable {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+func syncFolder(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// completeLine completes the word before pos: a command, a flag, or what the command says; where it says nothing, the name of a file.
+func completeLine(a *app, line string, pos int) (head string, completions []string, tail string) {
+	runes := []rune(line)
+	before, tail := string(runes[:pos]), string(runes[pos:])
+	at := strings.LastIndexByte(before, ' ') + 1
+	head, word := before[:at], before[at:]
+	root := newRoot(a)
+	args := strings.Fields(head)
+	if len(args) == 0 {
+		for _, c := range root.Commands() {
+			completions = append(completions, c.Name())
+		}
+		return head, fitting(completions, word), tail
+	}
+	c, args, err := root.Find(args)
+	switch {
+	case err != nil || c == root:
+		return head, nil, tail
+	case strings.HasPrefix(word, "-"):
+		c.Flags().VisitAll(func(f *pflag.Flag) { completions = append(completions, "--"+f.Name) })
+		c.InheritedFlags().VisitAll(func(f *pflag.Flag) { completions = append(completions, "--"+f.Name) })
+	case c.ValidArgsFunction != nil:
+		found, _ := c.ValidArgsFunction(c, args, word)
+		for _, f := range found {
+			name, _, _ := strings.Cut(f, "\t") // what follows describes it
+			completions = append(completions, name)
+		}
+	default:
+		return head, files(word), tail
+	}
+	return head, fitting(completions, word), tail
+}
+
+// fitting are the words with the prefix, each with a space behind it.
+func fitting(all []string, prefix string) (some []string) {
+	for _, word := range all {
+		if strings.HasPrefix(word, prefix) {
+			some = append(some, word+" ")
+		}
+	}
+	return some
+}
+
+// files are the names of files that begin so.
+func files(prefix string) []string {
+	found, _ := filepath.Glob(escapeGlob(prefix) + "*") // a bad pattern fits nothing
+	for i, f := range found {
+		if info, err := os.Stat(f); err == nil && info.IsDir() {
+			found[i] += "/"
+		}
+	}
+	return found
+}
+
+// escapeGlob is a pattern that fits the text alone.
+func escapeGlob(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(text)
+}
