@@ -14,6 +14,8 @@ import (
 
 const (
 	defaultTimeout = 5 * time.Second
+	// loadTimeout is the default for each line of a file: load is to get through whatever becomes of servers.
+	loadTimeout = time.Minute
 )
 
 // options are the flags that all commands have.

@@ -23,7 +23,8 @@ const (
 
 // failure is an error with its exit code.
 type failure struct {
-	code int
+	code  int
+	usage bool // --help may help
 	error
 }
 
@@ -33,7 +34,9 @@ func failf(code int, format string, args ...any) error {
 	return failure{code: code, error: fmt.Errorf(format, args...)}
 }
 
-func usagef(format string, args ...any) error { return failf(codeUsage, format, args...) }
+func usagef(format string, args ...any) error {
+	return failure{code: codeUsage, usage: true, error: fmt.Errorf(format, args...)}
+}
 
 // codeOf is the exit code for err, 0 for none. What has no code of its own was found by cobra, and is wrong usage.
 func codeOf(err error) int {

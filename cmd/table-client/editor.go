@@ -81,48 +81,10 @@ func writeHistory(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	return replaceFile(path, false, func(f io.Writer) error {
+	return replaceFile(path, func(f io.Writer) error {
 		_, err := f.Write(data)
 		return err
 	})
-}
-
-// replaceFile writes a file beside path, which then takes its place: so path is always one or the other, whole. It is for the user alone. Durable: it
-// outlives a loss of power, too.
-func replaceFile(path string, durable bool, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if err := write(f); err != nil {
-		return err
-	}
-	if durable {
-		if err := f.Sync(); err != nil {
-			return err
-		}
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil || !durable {
-		return err
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // completeLine completes the word before pos: a command, a flag, or what the command says; where it says nothing, the name of a file.

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,7 +23,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	code := codeOf(err)
 	if err != nil && err.Error() != "" { // otherwise it has been said
 		a.out.note("%v", err)
-		if code == codeUsage {
+		if f := (failure{}); !errors.As(err, &f) || f.usage {
 			fmt.Fprintln(stderr, "`table-client --help` tells more.")
 		}
 	}

@@ -112,7 +112,7 @@ func newRoot(a *app) *cobra.Command {
 	f := root.PersistentFlags()
 	f.SortFlags = false
 	f.StringVar(&a.chain, "chain", a.chain, "name of the chain in ZooKeeper")
-	f.DurationVar(&a.timeout, "timeout", a.timeout, "how long a command may take, all tries together (default 5s)")
+	f.DurationVar(&a.timeout, "timeout", a.timeout, "how long a command may take, all tries together (default 5s; of load each line, 1m)")
 	f.StringVarP(&a.form, "output", "o", a.form, "form of what is printed: table, plain (cells with a tab between them) or json (default: table on a terminal, else plain)")
 	f.StringVar(&a.options.connections, "connections", a.options.connections, "`file` with the connections that have names")
 	_ = root.RegisterFlagCompletionFunc("output", words(formTable, formPlain, formJSON)) // the flag is there
@@ -125,6 +125,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		newPut(a), newGet(a), newDel(a), newCas(a), newSize(a), newGetKeys(a), newVerify(a),
 		newStatus(a),
+		newLoad(a), newDump(a),
 		newConnections(a), newQuit(a),
 	)
 	root.SetHelpCommand(newHelp(a))

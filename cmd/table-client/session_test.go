@@ -19,6 +19,12 @@ func (o outcome) unnumbered() outcome {
 	return o
 }
 
+// numbersLeft is an outcome without any numbers.
+func (o outcome) numbersLeft() outcome {
+	o.out = regexp.MustCompile(`\d+(\.\d+)?`).ReplaceAllString(o.out, "N")
+	return o
+}
+
 // Commands that are piped in are carried out line by line, and the exit code is that of the worst.
 func TestSession(t *testing.T) {
 	address := single(t, nil)

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/chaintable/chaintable/table"
+)
+
+// The forms of a file's lines.
+const (
+	linesAuto = "auto"
+	linesTSV  = "tsv"   // key, tab, value
+	linesJSON = "json"  // records
+	linesKeys = "lines" // each is a key, and its value the number of the line
+)
+
+// maxLoadLine is the longest line, in bytes: the longest key and value, each byte of them as \u00xx, and the names.
+const maxLoadLine = 6*(table.MaxKeyBytes+table.MaxValueBytes) + 1024
+
+// loadLine is a line of a file, or what is wrong with it.
+type loadLine struct {
+	number int // from 1
+	bytes  int // with its end
+	key    string
+	value  []byte
+	bad    error
+}
+
+// lineSource reads the lines of a file. One goroutine uses it.
+type lineSource struct {
+	r    *bufio.Reader
+	form string
+	last int // the number of the last line that was read
+}
+
+func newLineSource(r io.Reader, form string) *lineSource {
+	return &lineSource{r: bufio.NewReaderSize(r, 256<<10), form: form}
+}
+
+// send reads line after line from the one with the number from on, until the end, which closes the channel, or ctx ends. An error that is not of a
+// line is told as a line's, too, and the last.
+func (s *lineSource) send(ctx context.Context, from int, to chan<- loadLine) {
+	defer close(to)
+	for {
+		l, err := s.next(s.last+1 >= from)
+		if err == io.EOF {
+			return
+		}
+		if err != nil {
+			l = loadLine{number: s.last + 1, bad: readError{err}}
+		}
+		if l.number < from || l.bytes == 0 && l.bad == nil {
+			continue
+		}
+		select {
+		case to <- l:
+		case <-ctx.Done():
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// readError is that a file cannot be read on.
+type readError struct{ error }
+
+// next is the next line; without wanted it is only counted. A line without bytes is none.
+func (s *lineSource) next(wanted bool) (loadLine, error) {
+	text, err := readLine(s.r, maxLoadLine)
+	if err != nil && !errors.Is(err, errLong) {
+		if joined := (interface{ Unwrap() []error })(nil); errors.As(err, &joined) { // io.EOF with what it was
+			err = joined.Unwrap()[1]
+		}
+		return loadLine{}, err
+	}
+	s.last++
+	if s.form == linesAuto {
+		s.form = linesTSV
+		if bytes.HasPrefix(text, []byte("{")) {
+			s.form = linesJSON
+		}
+	}
+	l := loadLine{number: s.last, bytes: len(text) + 1}
+	switch {
+	case err != nil:
+		l.bad = fmt.Errorf("longer than %d bytes", maxLoadLine)
+	case !wanted:
+	case s.form == linesTSV:
+		key, value, found := bytes.Cut(text, []byte("\t"))
+		if !found {
+			l.bad = errors.New("no tab between key and value (--format lines takes each line as a key)")
+		}
+		l.key, l.value = string(key), slices.Clone(value)
+	case s.form == linesKeys:
+		l.key, l.value = string(text), []byte(strconv.Itoa(l.number))
+	case len(bytes.TrimSpace(text)) == 0:
+		l.bytes = 0
+	default:
+		l.key, l.value, l.bad = parseRecord(text)
+	}
+	if l.bad == nil {
+		l.bad = checkSizes(l.key, "")
+	}
+	if l.bad == nil && len(l.value) > table.MaxValueBytes {
+		l.bad = fmt.Errorf("a value of %d bytes is too long: at most %d", len(l.value), table.MaxValueBytes)
+	}
+	return l, nil
+}
+
+// parseRecord reads a record: one object with a key and a value, each as text or in base64.
+func parseRecord(text []byte) (key string, value []byte, err error) {
+	if !utf8.Valid(text) {
+		return "", nil, errors.New("no valid UTF-8: use key_base64 and value_base64")
+	}
+	var r record
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&r); err != nil {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = errors.New("it ends too early")
+		}
+		return "", nil, fmt.Errorf("no JSON object with key and value: %s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return "", nil, errors.New("something behind the JSON object")
+	}
+	switch {
+	case (r.Key == nil) == (r.KeyBase64 == nil):
+		return "", nil, errors.New("want key or key_base64, one of them")
+	case (r.Value == nil) == (r.ValueBase64 == nil):
+		return "", nil, errors.New("want value or value_base64, one of them")
+	case r.Key != nil:
+		key = *r.Key
+	default:
+		key = string(r.KeyBase64)
+	}
+	value = r.ValueBase64
+	if r.Value != nil {
+		value = []byte(*r.Value)
+	}
+	if r.Key != nil && replaced(text, key) || r.Value != nil && replaced(text, *r.Value) {
+		return "", nil, errors.New("half of a surrogate pair is no text: use key_base64 and value_base64")
+	}
+	return key, value, nil
+}
+
+// replaced tells that decoding has put U+FFFD in the place of what is no text, and was not there.
+func replaced(source []byte, text string) bool {
+	return strings.ContainsRune(text, utf8.RuneError) && !bytes.ContainsRune(source, utf8.RuneError) &&
+		!bytes.Contains(bytes.ToLower(source), []byte(`\ufffd`))
+}
