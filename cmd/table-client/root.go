@@ -123,7 +123,7 @@ func newRoot(a *app) *cobra.Command {
 		&cobra.Group{ID: groupFiles, Title: "Files:"}, &cobra.Group{ID: groupOther, Title: "Besides:"},
 	)
 	root.AddCommand(
-		newPut(a), newGet(a), newDel(a), newCas(a), newSize(a), newGetKeys(a), newVerify(a),
+		newPut(a), newGet(a), newDel(a), newCas(a), newSize(a), newGetKeys(a), newVerify(a), newTxn(a),
 		newStatus(a),
 		newLoad(a), newDump(a),
 		newConnections(a), newQuit(a),
