@@ -7,6 +7,7 @@
 //	go test ./system_test -kills 30      more servers killed under load
 //	go test ./system_test -failovers 50  more of them while the Go client counts
 //	go test ./system_test -outage 1m     ZooKeeper away for longer
+//	go test ./system_test -load 1m       a dictionary loaded in a minute
 //	go test ./system_test -run TestHistories -runs 200
 //	                                     more recorded histories; -history-seed N repeats those from N on
 package system_test
@@ -32,6 +33,7 @@ var (
 	outageFlag      = flag.Duration("outage", 5*sessionTimeout, "how long TestOutage keeps ZooKeeper away")
 	runsFlag        = flag.Int("runs", 20, "runs of TestHistories")
 	historySeedFlag = flag.Uint64("history-seed", 0, "the seed of the first run of TestHistories; the others follow. Zero: any")
+	loadFlag        = flag.Duration("load", 12*time.Second, "how long TestClientLoads loads a dictionary, at least")
 	levelFlag       = flag.String("server-log-level", "info", "--log-level of the servers")
 )
 
@@ -42,7 +44,7 @@ const sessionTimeout = time.Second
 const patience = 40 * time.Second
 
 var (
-	program string       // table-server, built for this run
+	program string       // table-server, built for this run; table-client is beside it
 	runs    atomic.Int64 // processes of it
 )
 
@@ -65,14 +67,15 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	program = filepath.Join(dir, "table-server")
-	args := []string{"build", "-o", program}
+	args := []string{"build", "-o", dir}
 	if raceEnabled {
 		args = append(args, "-race")
 	}
-	build := exec.Command("go", append(args, "github.com/chaintable/chaintable/cmd/table-server")...)
+	const commands = "github.com/chaintable/chaintable/cmd/"
+	build := exec.Command("go", append(args, commands+"table-server", commands+"table-client")...)
 	build.Stdout, build.Stderr = os.Stdout, os.Stderr
 	if err := build.Run(); err != nil {
-		fmt.Println("build table-server:", err)
+		fmt.Println("build table-server and table-client:", err)
 		return 1
 	}
 	return count(m)
