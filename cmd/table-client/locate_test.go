@@ -24,6 +24,7 @@ func TestNormalize(t *testing.T) {
 
 // What answers PING is a server; what closes the connection or says nothing may be ZooKeeper.
 func TestLocate(t *testing.T) {
+	t.Parallel()
 	server := serving(t, servertest.New())
 	says := func(what string) string {
 		return act(t, func(c net.Conn) {

@@ -20,6 +20,7 @@ func TestScripts(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			t.Parallel()
 			members, all := startChain(t)
 			empty := nobody(t)
 			testscript.Run(t, testscript.Params{

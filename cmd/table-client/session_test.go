@@ -27,6 +27,7 @@ func (o outcome) numbersLeft() outcome {
 
 // Commands that are piped in are carried out line by line, and the exit code is that of the worst.
 func TestSession(t *testing.T) {
+	t.Parallel()
 	address := single(t, nil)
 	call(strings.Join([]string{
 		"put k  two  spaces ", "get k", "  size", "", "put e ", "get e", "put\tk v", "PUT \x00\xff x", "getkeys", "get -v \x00\xff", "get k",

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	pb "github.com/chaintable/chaintable/api/chaintable/v1"
 	"github.com/chaintable/chaintable/client"
@@ -50,8 +54,46 @@ c:1 learner 6 0 0 0 0 B none 0 learning?[2J from?a:1
 	}
 }
 
+// With --follow a new table comes when the chain has changed, until Ctrl-C.
+func TestStatusIsFollowed(t *testing.T) {
+	t.Parallel()
+	members, all := startChain(t)
+	c := exec.Command("table-client", all, "status", "--follow")
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer time.AfterFunc(time.Minute, func() { c.Process.Kill() }).Stop() // so that a failure ends
+	lines := bufio.NewScanner(out)
+	until := func(what string) {
+		t.Helper()
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), what) {
+				return
+			}
+		}
+		t.Errorf("no more lines, and none with %q", what)
+	}
+	until(members[2].Address + "\ttail")
+	members[2].Kill(t)
+	until(members[1].Address + "\ttail")
+	if err := c.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() { // until it has ended
+	}
+	if err := c.Wait(); err != nil {
+		t.Error(err)
+	}
+	call("", nobody(t), "status", "--follow").check(t, "nobody", 3, "", "connection refused")
+}
+
 // All servers are shown, also one that has died, by any address.
 func TestStatusOfChain(t *testing.T) {
+	t.Parallel()
 	members, all := startChain(t)
 	check := func(name string, o outcome, roles ...string) {
 		t.Helper()

@@ -114,6 +114,7 @@ func outside(server.Backend) server.Backend {
 
 // What is said of a failure is whether it was executed, and its exit code too.
 func TestFailures(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		backend func(server.Backend) server.Backend
 		command string
@@ -147,6 +148,7 @@ func TestSessionGoesOn(t *testing.T) {
 
 // A server that says nothing is waited for until the timeout, and not beyond; one that talks nonsense is no server.
 func TestSilence(t *testing.T) {
+	t.Parallel()
 	for name, says := range map[string]string{"silent": "", "HTTP": "HTTP/1.1 400 Bad Request\r\n\r\n", "nonsense": "\x00\x00\x04\x99\x00"} {
 		address := act(t, func(c net.Conn) {
 			b := make([]byte, 1)

@@ -22,6 +22,7 @@ import (
 
 // A real ZooKeeper is recognized, what it knows is used, and writes and reads go on when the head and then the tail die.
 func TestZooKeeper(t *testing.T) {
+	t.Parallel()
 	address := needs.AnyZooKeeper(t)
 	name := "client-" + strings.ToLower(rand.Text()[:12])
 	call("", "--chain", name, address, "size").check(t, "before", 3, "", "knows no chain named")
