@@ -99,5 +99,8 @@ func why(err error) string {
 	case strings.Contains(text, "error reading server preface"), strings.Contains(text, "http2:"):
 		return "what it answered makes no sense: is it a server of Chaintable?"
 	}
+	if i := strings.LastIndex(text, ": connect: "); i >= 0 { // of gRPC: who was dialled has been said
+		text = strings.TrimRight(text[i+len(": connect: "):], `"`)
+	}
 	return clean(strings.TrimPrefix(text, "client: "), 160)
 }

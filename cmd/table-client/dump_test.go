@@ -3,13 +3,18 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	"github.com/chaintable/chaintable/replica"
+	"github.com/chaintable/chaintable/server"
 	"github.com/chaintable/chaintable/server/servertest"
+	"github.com/chaintable/chaintable/table"
 )
 
 // What was dumped can be loaded elsewhere, any bytes, and is the same then.
@@ -79,4 +84,68 @@ func TestDumpFails(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 	call("", nobody(t), "dump", path).check(t, "nobody", 3, "", "connection refused")
+}
+
+// breaking is a listener whose connections break when they have sent 2 MiB, so many times.
+type breaking struct {
+	net.Listener
+	times atomic.Int64
+}
+
+type breakingConn struct {
+	net.Conn
+	of   *breaking
+	sent int
+}
+
+func (b *breaking) Accept() (net.Conn, error) {
+	c, err := b.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &breakingConn{Conn: c, of: b}, nil
+}
+
+func (c *breakingConn) Write(b []byte) (int, error) {
+	if c.sent += len(b); c.sent > 2<<20 && c.of.times.Add(-1) >= 0 {
+		c.Conn.Close()
+	}
+	return c.Conn.Write(b)
+}
+
+// A dump begins again when the server goes away that it reads from; one to standard output cannot.
+func TestDumpBeginsAgain(t *testing.T) {
+	t.Parallel()
+	b := servertest.New()
+	l := &breaking{Listener: listen(t)}
+	serve(t, l, server.Config{Replica: b})
+	address := l.Addr().String()
+	const n = 16
+	for i := range n {
+		c := table.Command{Op: table.OpPut, Pairs: []table.Pair{{Key: fmt.Append(nil, i), Value: make([]byte, 512<<10)}}}
+		calls := []*replica.Call{{Command: c.Append(nil)}}
+		if b.Write(t.Context(), calls); calls[0].Err != nil {
+			t.Fatal(calls[0].Err)
+		}
+	}
+	path := writeFile(t, "before")
+	l.times.Store(1)
+	o := call("", address, "dump", path)
+	if o.code != 0 || o.out != fmt.Sprintf("%d keys at operation %d\n", n, n) || !strings.Contains(o.err, "the connection broke: once more, from the beginning") {
+		t.Errorf("%+v", o)
+	}
+	if got, err := os.ReadFile(path); err != nil || strings.Count(string(got), "\n") != n {
+		t.Errorf("%d lines, %v", strings.Count(string(got), "\n"), err)
+	}
+	l.times.Store(1)
+	if o := call("", address, "dump", "-"); o.code != 3 || !strings.Contains(o.err, "the server that was read from went away") {
+		t.Errorf("to standard output: exit code %d, %s", o.code, o.err)
+	}
+	l.times.Store(100)
+	if o := call("", address, "dump", path); o.code != 3 || strings.Count(o.err, "once more") != maxDumps-1 {
+		t.Errorf("for good: %+v", o)
+	}
+	if all, err := os.ReadDir(filepath.Dir(path)); err != nil || len(all) != 1 {
+		t.Errorf("left behind: %v, %v", all, err)
+	}
 }

@@ -106,7 +106,13 @@ func (a *app) load(path string, o loadOptions) error {
 			return usagef("load: %w", err)
 		}
 		defer f.Close()
-		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		info, err := f.Stat()
+		switch {
+		case err != nil:
+			return failf(codeFailed, "load: %w", err)
+		case info.IsDir():
+			return usagef("load: %s is a folder", path)
+		case info.Mode().IsRegular():
 			total = info.Size()
 		}
 		in = f

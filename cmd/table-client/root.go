@@ -90,10 +90,13 @@ func newRoot(a *app) *cobra.Command {
 		SilenceUsage:          true,
 		DisableAutoGenTag:     true,
 		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usagef("unknown command %s: `help` lists all", show(args[0]))
+			if len(args) == 0 {
+				return nil
 			}
-			return nil
+			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+				return usagef("unknown command %s: did you mean %s? `help` lists all", show(args[0]), strings.Join(near, " or "))
+			}
+			return usagef("unknown command %s: `help` lists all", show(args[0]))
 		},
 		RunE:              func(*cobra.Command, []string) error { return a.session() },
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return a.begin(c) },
