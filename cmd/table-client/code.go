@@ -65,6 +65,8 @@ func explain(err error) error {
 		return failf(codeNo, "no such key: %s", show(e.Key))
 	case errors.Is(err, client.ErrCondition):
 		return failf(codeNo, "not executed: the condition does not hold for %s", show(e.Key))
+	case e.Outcome == client.MayHaveHappened && e.Op == "members":
+		return failf(codeUncertain, "%s: the chain may or may not be changed, or may be yet: members shows it. It can be asked for again", reason)
 	case e.Outcome == client.MayHaveHappened:
 		return failf(codeUncertain, "%s: it may or may not have been executed, or may be yet. Look with get before you repeat it", reason)
 	case e.Op == "get" || e.Op == "size" || e.Op == "list" || e.Op == "verify" || e.Op == "status":

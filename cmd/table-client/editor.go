@@ -108,6 +108,10 @@ func completeLine(a *app, line string, pos int) (head string, completions []stri
 	case strings.HasPrefix(word, "-"):
 		c.Flags().VisitAll(func(f *pflag.Flag) { completions = append(completions, "--"+f.Name) })
 		c.InheritedFlags().VisitAll(func(f *pflag.Flag) { completions = append(completions, "--"+f.Name) })
+	case len(args) == 0 && c.HasSubCommands():
+		for _, sub := range c.Commands() {
+			completions = append(completions, sub.Name())
+		}
 	case c.ValidArgsFunction != nil:
 		found, _ := c.ValidArgsFunction(c, args, word)
 		for _, f := range found {

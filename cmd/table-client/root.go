@@ -115,7 +115,7 @@ func newRoot(a *app) *cobra.Command {
 	f := root.PersistentFlags()
 	f.SortFlags = false
 	f.StringVar(&a.chain, "chain", a.chain, "name of the chain in ZooKeeper")
-	f.DurationVar(&a.timeout, "timeout", a.timeout, "how long a command may take, all tries together (default 5s; of load each line, 1m)")
+	f.DurationVar(&a.timeout, "timeout", a.timeout, "how long a command may take, all tries together (default 5s; 1m for a change of members, and for each line of load)")
 	f.StringVarP(&a.form, "output", "o", a.form, "form of what is printed: table, plain (cells with a tab between them) or json (default: table on a terminal, else plain)")
 	f.StringVar(&a.options.connections, "connections", a.options.connections, "`file` with the connections that have names")
 	_ = root.RegisterFlagCompletionFunc("output", words(formTable, formPlain, formJSON)) // the flag is there
@@ -127,7 +127,7 @@ func newRoot(a *app) *cobra.Command {
 	)
 	root.AddCommand(
 		newPut(a), newGet(a), newDel(a), newCas(a), newSize(a), newGetKeys(a), newVerify(a), newTxn(a),
-		newStatus(a),
+		newStatus(a), newMembers(a),
 		newLoad(a), newDump(a),
 		newConnections(a), newQuit(a),
 	)
@@ -223,7 +223,7 @@ func (a *app) begin(c *cobra.Command) error {
 		return usagef("--output %s: want table, plain or json", show(a.form))
 	case strings.HasPrefix(c.Name(), "__"): // a shell asks for completions
 	case a.address == "" && !withoutAddress[c.Name()] && !(c.HasParent() && withoutAddress[c.Parent().Name()]):
-		return usagef("want the address first: table-client 127.0.0.1:7001 %s", c.Name())
+		return usagef("want the address first: table-client 127.0.0.1:7001 %s", strings.TrimPrefix(c.CommandPath(), c.Root().CommandPath()+" "))
 	}
 	return nil
 }

@@ -145,6 +145,7 @@ func TestCompleteLine(t *testing.T) {
 		"get k":          "",
 		"help veri":      "verify ",
 		"nothing x":      "",
+		"members dr":     "drain ",
 		"bogus x":        "",
 		"put --nope x y": "",
 	} {

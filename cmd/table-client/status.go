@@ -129,16 +129,14 @@ func (c cluster) essence() string {
 
 // newCluster is what the servers tell.
 func newCluster(servers []client.Server) cluster {
-	var c cluster
+	v := newestView(servers)
+	c := cluster{Chain: v.GetChain(), Epoch: v.GetEpoch(), Target: v.GetTarget()}
 	for _, s := range servers {
 		m := member{Asked: s.Address}
 		if s.Err != nil {
 			m.Error = why(s.Err)
 		} else {
 			m.Status = newStatusOf(s.Status)
-			if v := s.Status.GetView(); c.Chain == "" || s.Status.Serving && v.GetEpoch() > c.Epoch {
-				c.Chain, c.Epoch, c.Target = v.GetChain(), v.GetEpoch(), v.GetTarget()
-			}
 		}
 		c.Servers = append(c.Servers, m)
 	}
@@ -169,10 +167,6 @@ func newMember(m *pb.Member) web.Member {
 
 // status is a table with a line about the chain above it.
 func (o *output) status(c cluster) string {
-	wants := "every server"
-	if c.Target > 0 {
-		wants = fmt.Sprint(c.Target)
-	}
 	rows := [][]string{{"ADDRESS", "ROLE", "EPOCH", "APPLIED", "PENDING", "KEYS", "MEMORY", "LEASE", "CLIENTS", "STATE"}}
 	for _, m := range c.Servers {
 		if m.Status == nil {
@@ -188,7 +182,15 @@ func (o *output) status(c cluster) string {
 			fmt.Sprint(m.Keys), size(m.Bytes), lease, fmt.Sprint(m.Clients), clean(m.State, 50),
 		})
 	}
-	return fmt.Sprintf("chain %s  epoch %d  target %s\n", clean(c.Chain, 16), c.Epoch, wants) + o.draw(rows)
+	return heading(c.Chain, c.Epoch, c.Target) + o.draw(rows)
+}
+
+func heading(chain string, epoch, target uint64) string {
+	wants := "every server"
+	if target > 0 {
+		wants = fmt.Sprint(target)
+	}
+	return fmt.Sprintf("chain %s  epoch %d  target %s\n", clean(chain, 16), epoch, wants)
 }
 
 // size is a number of bytes for people.
