@@ -32,7 +32,7 @@ func TestZooKeeper(t *testing.T) {
 	}
 	client("put k v\nget k\n", address).check(t, "a session", 0, "operation N\nv\n", "")
 	client("", address+"/", "get", "k").check(t, "with a slash", 0, "v\n", "")
-	client("", address+","+address, "get", "k").check(t, "with a comma", 0, "v\n", "")
+	client("", nobody(t)+","+address, "get", "k").check(t, "with a comma, and one that is dead", 0, "v\n", "")
 	ends[0]()
 	client("put k w\nget k\n", address).check(t, "after the head's death", 0, "operation N\nw\n", "")
 	o := client("", address, "status")
