@@ -155,6 +155,12 @@ func newStatusOf(s *pb.StatusResponse) *web.Status {
 	for _, m := range v.GetMembers() {
 		out.Members = append(out.Members, newMember(m))
 	}
+	if h := s.GetHop(); h != nil {
+		out.Hop = web.Hop{
+			Successor: h.Successor, PingMS: h.PingMs, ReceivedMS: h.ReceivedMs, CommittedMS: h.CommittedMs, AppliedMS: h.AppliedMs,
+			PingWorstMS: h.PingWorstMs, CommittedWorstMS: h.CommittedWorstMs,
+		}
+	}
 	if l := v.GetLearner(); l != nil {
 		out.Learner = &web.Learner{Member: newMember(l)}
 	}
