@@ -129,6 +129,7 @@ func newRoot(a *app) *cobra.Command {
 		newPut(a), newGet(a), newDel(a), newCas(a), newSize(a), newGetKeys(a), newVerify(a), newTxn(a),
 		newStatus(a), newMembers(a),
 		newLoad(a), newDump(a),
+		newBench(a),
 		newConnections(a), newQuit(a),
 	)
 	root.SetHelpCommand(newHelp(a))
