@@ -91,6 +91,15 @@ func (r *Replica) welcome(from MemberID, m Welcome) {
 		return // one of a link that has broken can be of long ago, when the successor had less
 	}
 	if r.isTail() {
+		if r.teach.proposed && !r.log.holds(m.Last) {
+			// It may be a member by now, of whom we count what it has acknowledged: a snapshot from before that must not take the place of its log.
+			// So it gives way like a member, whatever it is.
+			from, ok := r.overrules(m.Last)
+			if !ok {
+				return // only a newer view tells how to go on
+			}
+			m.Last = from
+		}
 		if !r.resume(m) {
 			return // a snapshot begins; it opens the link
 		}

@@ -77,10 +77,11 @@ func (r *Replica) appendEntries(from MemberID, m Append) {
 //
 // Nothing committed is lost. Whatever committed in an epoch was logged by all its members while in it, and who is taught logs it before it is a
 // member: so a member of this epoch holds all that committed in those before. What it does not hold has not committed. Nor will it: no head has it.
+// A learner gives way likewise to a tail that has proposed it as a member, and says so by going on from another entry.
 // The new head's first entry skips all numbers that the old one can have handed out, so the slots of a read only rise.
 func (r *Replica) overruled(m Append) bool {
 	last := r.log.last()
-	return r.up.fresh && r.isMember() && len(m.Entries) > 0 && m.Entries[0].Seq > last.Seq && m.Entries[0].Epoch > last.Epoch &&
+	return r.up.fresh && (r.isMember() || r.learning) && len(m.Entries) > 0 && m.Entries[0].Seq > last.Seq && m.Entries[0].Epoch > last.Epoch &&
 		m.Prev.Seq >= r.committed && r.log.holds(m.Prev)
 }
 
