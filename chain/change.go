@@ -80,7 +80,9 @@ func (r *Replica) changeAsMember() {
 	case r.carryOutOrder():
 	case r.isTail() && r.long() && r.view.Learner.MemberID != (MemberID{}):
 		r.giveUpLearner(nil)
-	case r.leave.ready && !r.teach.proposed && r.othersStay():
+	case r.leave.ready && !r.leave.asked && r.leave.then != toEnd && !r.othersRemain():
+		r.leave.remain(r)
+	case r.leave.ready && !r.teach.proposed && r.settled() && r.othersStay():
 		r.leave.asked = true
 		r.ask(r.view.without(func(m MemberID) bool { return m == r.self.MemberID }), nil)
 	case r.isTail() && (r.teach.proposed || r.learnerReady()):
@@ -105,6 +107,13 @@ func (r *Replica) changeAsMember() {
 func (r *Replica) othersStay() bool {
 	return slices.ContainsFunc(r.view.Members, func(m Member) bool {
 		return m.MemberID != r.self.MemberID && r.watch.fresh(r, m.MemberID)
+	})
+}
+
+// othersRemain tells whether one of them is not on its way out itself.
+func (r *Replica) othersRemain() bool {
+	return slices.ContainsFunc(r.view.Members, func(m Member) bool {
+		return m.MemberID != r.self.MemberID && r.watch.fresh(r, m.MemberID) && !r.watch.seen[m.MemberID].Leaving
 	})
 }
 
@@ -162,7 +171,7 @@ func (r *Replica) long() bool { return r.view.Target > 0 && len(r.view.Members) 
 
 // shrink has the tail of a chain that is longer than wanted go.
 func (r *Replica) shrink() {
-	if r.surplus() && r.leave.then == toStay && r.view.Learner.MemberID == (MemberID{}) && r.othersStay() {
+	if r.surplus() && r.leave.then == toStay && r.view.Learner.MemberID == (MemberID{}) && r.othersRemain() {
 		r.leave.begin(r, toSpare)
 	}
 }

@@ -54,9 +54,9 @@ func (r *Replica) number(e Entry, seq Seq) Seq {
 	return seq
 }
 
-// headCommitted notes that the takeover has committed, or perhaps the last entry before the head moves.
+// headCommitted notes that the takeover has committed, or perhaps the last entry before the head moves or goes.
 func (r *Replica) headCommitted() {
-	r.change.due = r.change.due || r.order.moving()
+	r.change.due = r.change.due || r.order.moving() || r.leave.ready
 	if !r.head.ready && r.committed >= r.head.takeover {
 		r.head.ready = true
 	}
@@ -64,7 +64,7 @@ func (r *Replica) headCommitted() {
 
 // room tells whether the head may number another entry: it has taken over, stays head, and its window is not full.
 func (r *Replica) room() bool {
-	return r.isHead() && r.head.ready && !r.leave.announced && !r.order.moving() && r.lost.since == 0 &&
+	return r.isHead() && r.head.ready && !r.leave.holds(r) && !r.order.moving() && r.lost.since == 0 &&
 		r.log.count-r.log.after(r.committed) < MaxUncommitted &&
 		r.log.bytesAfter(r.committed) < MaxUncommittedBytes
 }

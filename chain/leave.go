@@ -27,6 +27,21 @@ const (
 // going tells whether the server is on its way out.
 func (l *leaving) going() bool { return l.then != toStay && !l.out }
 
+// remain gives up leaving, where all others who live are on their way out, too: if they end, they take the chain with them.
+func (l *leaving) remain(r *Replica) {
+	if l.then == toDrain {
+		r.out.News = append(r.out.News, News{Text: "gave up what an operator had ordered: to drain this server", Cause: "all other members are leaving", View: r.view.View})
+	}
+	*l = leaving{}
+}
+
+// holds tells whether a head numbers nothing, because it goes. Where only its place is given up, and the coordinator is away, it goes on: a chain
+// needs no coordinator to serve, and nobody knows when it comes back. If it turns out to be out of the view by then, what it has numbered is with those
+// behind it, as with a head that dies.
+func (l *leaving) holds(r *Replica) bool {
+	return l.announced && (l.then == toEnd || r.reg.reachable(r))
+}
+
 // begin starts to leave, or changes what for. Who ends, ends.
 func (l *leaving) begin(r *Replica, then purpose) {
 	if l.then != toEnd {
@@ -91,8 +106,7 @@ func (r *Replica) flushLeave() {
 		if r.isHead() && l.announced {
 			r.giveUpUnnumbered()
 		}
-		settled := r.committed == r.log.last().Seq || !r.isHead()
-		if l.announced && settled && len(r.req.byID) == 0 {
+		if l.announced && r.settled() && len(r.req.byID) == 0 {
 			l.leaseGiven, l.ready = true, true
 		}
 		if l.ready && l.then == toEnd && len(r.view.Members) == 1 && r.view.Learner.MemberID == (MemberID{}) {
@@ -103,6 +117,9 @@ func (r *Replica) flushLeave() {
 		l.deleteOwn(r)
 	}
 }
+
+// settled tells whether nothing that we numbered is under way.
+func (r *Replica) settled() bool { return r.committed == r.log.last().Seq || !r.isHead() }
 
 // deleteOwn deletes our registration, if there is one.
 func (l *leaving) deleteOwn(r *Replica) {

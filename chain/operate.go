@@ -107,6 +107,8 @@ func (r *Replica) moveHead(op MoveHead) (refused string) {
 		return m.Address + " has given no sign of life lately"
 	case s.Leaving:
 		return m.Address + " is leaving"
+	case !r.reg.reachable(r): // we would stand still for nothing, as often as it is ordered
+		return "the coordinator does not answer"
 	}
 	return r.order.begin(r, op, m)
 }
@@ -148,6 +150,8 @@ func (r *Replica) drain() (refused string) {
 		return ""
 	case r.isMember() && !r.othersStay():
 		return "no other member lives: the chain would be gone"
+	case r.isMember() && !r.othersRemain():
+		return "all other members are leaving: the chain would be gone"
 	}
 	r.leave.begin(r, toDrain)
 	return ""

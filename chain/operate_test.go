@@ -81,3 +81,103 @@ func TestMovingHeadIsGivenUp(t *testing.T) {
 		t.Errorf("it was done after %v: the test tests nothing", d)
 	}
 }
+
+// TestMovingHeadWithoutCoordinator: while the coordinator is away, which no order can change, an order given again and again does not make the head
+// stand still again and again.
+func TestMovingHeadWithoutCoordinator(t *testing.T) {
+	c := chainOf(t, 2)
+	c.coord.down = true
+	c.tick(2*time.Second, true)
+	s := c.servers[1]
+	c.out.Reset()
+	s.order(MoveHead{2})
+	if got := c.out.String(); !strings.Contains(got, "refused: the coordinator does not answer") {
+		t.Errorf("the order got %q", got)
+	}
+	s.put(Request{Command: []byte("put x a")}, "x")
+	c.settle()
+	if got := c.out.String(); !strings.Contains(got, "x done") {
+		t.Errorf("a write got %q", got)
+	}
+}
+
+// TestDrainingWithoutCoordinator: a head that cannot leave, because the coordinator is away, goes on numbering, also when nobody knows whether it is
+// still a member. It leaves when that is back.
+func TestDrainingWithoutCoordinator(t *testing.T) {
+	for _, asked := range []bool{false, true} {
+		c := chainOf(t, 2)
+		head, other := c.servers[1], c.servers[2]
+		c.coord.hold = map[string]bool{"change": true}
+		if !asked {
+			head.put(Request{Command: []byte("put x a")}, "x") // which is not to commit before the coordinator is away
+			c.isolated = map[int]bool{2: true}
+		}
+		head.order(Drain{})
+		for i := 0; !head.r.leave.announced; i++ {
+			if i == 100 {
+				t.Fatal("it does not say that it leaves")
+			}
+			c.tick(10*time.Millisecond, asked)
+		}
+		if asked {
+			c.tick(10*time.Millisecond, true)
+			if !head.r.leave.asked {
+				t.Fatal("it has not asked to be taken out: the test tests nothing")
+			}
+		}
+		c.coord.hold, c.coord.down, c.isolated = nil, true, nil
+		for _, s := range c.servers {
+			s.step(LinkReset{MemberID{1, 1}})
+			s.step(LinkReset{MemberID{2, 1}})
+		}
+		c.tick(1100*time.Millisecond, true)
+		c.out.Reset()
+		other.put(Request{Command: []byte("put y b")}, "y")
+		c.tick(1200*time.Millisecond, true)
+		if got := c.out.String(); !strings.Contains(got, "y done") {
+			t.Errorf("asked=%v: a write at the other member got %q", asked, got)
+		}
+		c.coord.down = false
+		c.coord.resume()
+		c.tick(3*time.Second, true)
+		if v := c.coord.view; len(v.Members) != 1 || v.Head() != other.r.self || !head.r.leave.out {
+			t.Errorf("asked=%v: in the end the view is %v", asked, v)
+		}
+	}
+}
+
+// TestDrainingWhileOthersEnd: a member is not taken out where all that would be left are about to end, and take the data along.
+func TestDrainingWhileOthersEnd(t *testing.T) {
+	c := chainOf(t, 2)
+	c.coord.hold = map[string]bool{"change": true}
+	stays, ends := c.servers[1], c.servers[2]
+	ends.step(Leave{})
+	c.tick(500*time.Millisecond, true)
+	c.out.Reset()
+	stays.order(Drain{})
+	if got := c.out.String(); !strings.Contains(got, "refused: all other members are leaving") {
+		t.Errorf("the order got %q", got)
+	}
+
+	// It was ordered just before, and waits for what is under way.
+	c = chainOf(t, 2)
+	stays, ends = c.servers[1], c.servers[2]
+	c.isolated = map[int]bool{2: true}
+	c.coord.hold = map[string]bool{"change": true}
+	stays.put(Request{Command: []byte("put x a")}, "x")
+	stays.order(Drain{})
+	ends.step(Leave{})
+	c.tick(500*time.Millisecond, false)
+	c.isolated = nil
+	c.lose(stays.r.self.MemberID, ends.r.self.MemberID)
+	c.tick(50*time.Millisecond, true)
+	if stays.r.leave.asked || !stays.r.Serving() {
+		t.Errorf("it is %s", stays.r.state())
+	}
+	c.coord.hold = nil
+	c.coord.resume()
+	c.tick(3*time.Second, true)
+	if v := c.coord.view; len(v.Members) != 1 || v.Head() != stays.r.self || !ends.left {
+		t.Errorf("in the end the view is %v", v)
+	}
+}
