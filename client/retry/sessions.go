@@ -102,6 +102,10 @@ func (p *Sessions) Give(s *Session, outcome Outcome, forgotten bool, now time.Du
 	case MayHaveHappened:
 		s.doubt = true
 	}
+	if forgotten {
+		// Those that were used before it are forgotten, too: a write should not have to find out for each.
+		p.idle = slices.DeleteFunc(p.idle, func(x *Session) bool { return x.used <= s.used })
+	}
 	s.used = now
 	switch {
 	case forgotten || s.Chain != p.chain:

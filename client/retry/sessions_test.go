@@ -104,6 +104,25 @@ func TestForgottenSessionsAreLeft(t *testing.T) {
 	want(t, p, Open)
 }
 
+// TestOlderSessionsAreForgottenFirst has no write find out that a session is forgotten which was used before one that is.
+func TestOlderSessionsAreForgottenFirst(t *testing.T) {
+	p := opened(t, 4, 4)
+	var all []*Session
+	for range 4 {
+		all = append(all, want(t, p, Use))
+	}
+	for i, s := range all {
+		p.Give(s, Happened, false, time.Duration(i))
+	}
+	newest, older := want(t, p, Use), want(t, p, Use)
+	p.Give(newest, Happened, false, 4)
+	p.Give(older, MayHaveHappened, true, 4)
+	if s := want(t, p, Use); s != newest {
+		t.Errorf("take gives %+v, want the one that was used later", s)
+	}
+	want(t, p, Open)
+}
+
 // TestDoubt has the next write settle the doubt of a session, while others wait.
 func TestDoubt(t *testing.T) {
 	for _, c := range []struct {
