@@ -1,10 +1,16 @@
 package rpc
 
 import (
+	"net"
+
 	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/proto" // registers the codec that this one is made of
 	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	pb "github.com/chaintable/chaintable/api/chaintable/v1"
+	"github.com/chaintable/chaintable/table"
 )
 
 // reply is a message to a client, whose bytes count as unread until the socket has taken them.
@@ -13,10 +19,59 @@ type reply struct {
 	conn *conn
 }
 
-// codec is that of Protocol Buffers, but that it counts replies.
-type codec struct{ encoding.CodecV2 }
+// codec is that of Protocol Buffers, but that it counts replies, and bounds what requests become.
+type codec struct {
+	encoding.CodecV2
+	decoding chan struct{} // has room for as many as may decode at a time
+}
 
-func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
+// decoders is how many transactions are decoded at a time. One may take a hundred times the memory that its bytes do.
+const decoders = 4
+
+func newCodec() codec { return codec{encoding.GetCodecV2("proto"), make(chan struct{}, decoders)} }
+
+// Unmarshal decodes a message. Of a transaction with more parts than it may have, it decodes one more than that: enough to refuse it. Two bytes could
+// be a step, which takes 70 decoded.
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	r, ok := v.(*pb.TxnRequest)
+	if !ok {
+		return c.CodecV2.Unmarshal(data, v)
+	}
+	c.decoding <- struct{}{}
+	defer func() { <-c.decoding }()
+	b := data.MaterializeToBuffer(mem.DefaultBufferPool())
+	defer b.Free()
+	return proto.Unmarshal(withParts(b.ReadOnlyData(), table.MaxArguments+1), r)
+}
+
+// withParts is the beginning of an encoded pb.TxnRequest that has so many compares and steps at most.
+func withParts(b []byte, most int) []byte {
+	for i := 0; i < len(b); {
+		number, kind, n := protowire.ConsumeTag(b[i:])
+		if n < 0 {
+			break // which decoding finds, too
+		}
+		switch number {
+		case comparesField, thenField, elseField:
+			if most--; most < 0 {
+				return b[:i]
+			}
+		}
+		m := protowire.ConsumeFieldValue(number, kind, b[i+n:])
+		if m < 0 {
+			break
+		}
+		i += n + m
+	}
+	return b
+}
+
+// Fields of pb.TxnRequest.
+const (
+	comparesField = 1
+	thenField     = 2
+	elseField     = 3
+)
 
 // Marshal encodes a message.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
@@ -24,15 +79,23 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	if !ok {
 		return c.CodecV2.Marshal(v)
 	}
-	b, err := proto.Marshal(r.Message)
+	size := proto.Size(r.Message)
+	encode := proto.MarshalOptions{UseCachedSize: true}
+	if r.conn == nil || mem.IsBelowBufferPoolingThreshold(size) {
+		b, err := encode.Marshal(r.Message)
+		return mem.BufferSlice{mem.SliceBuffer(b)}, err // so few bytes that the streams' bound is enough
+	}
+	r.conn.queue(size) // before it takes the memory
+	if r.conn.hasClosed() {
+		r.conn.taken(size)
+		return nil, net.ErrClosed
+	}
+	b, err := encode.Marshal(r.Message)
 	if err != nil {
+		r.conn.taken(size)
 		return nil, err
 	}
-	if r.conn == nil || mem.IsBelowBufferPoolingThreshold(len(b)) {
-		return mem.BufferSlice{mem.SliceBuffer(b)}, nil // so few bytes that the streams' bound is enough
-	}
-	r.conn.queue(len(b))
-	return mem.BufferSlice{mem.NewBuffer(&b, unread{r.conn, len(b)})}, nil
+	return mem.BufferSlice{mem.NewBuffer(&b, unread{r.conn, size})}, nil
 }
 
 // unread gives back what a reply has taken, when gRPC needs it no more: it has been written, or its stream has ended.
@@ -45,4 +108,4 @@ type unread struct {
 func (u unread) Get(n int) *[]byte { b := make([]byte, n); return &b }
 
 // Put is called once for each reply.
-func (u unread) Put(*[]byte) { u.conn.unread.Add(-int64(u.n)) }
+func (u unread) Put(*[]byte) { u.conn.taken(u.n) }

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc/stats"
 
+	pb "github.com/chaintable/chaintable/api/chaintable/v1"
 	"github.com/chaintable/chaintable/server/metrics"
 	"github.com/chaintable/chaintable/server/stream"
 )
@@ -31,6 +32,7 @@ type conn struct {
 	// has come, but when it has.
 	held    atomic.Int64
 	partial atomic.Int64 // requests whose message has not come yet
+	calls   atomic.Int64 // under way
 
 	unread   atomic.Int64 // bytes of replies that the socket has not taken
 	progress atomic.Int64 // Unix nanoseconds, when it last took some or there were none
@@ -73,10 +75,12 @@ func (c *conn) release() {
 func (c *conn) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
 	if n > 0 {
-		c.progress.Store(time.Now().UnixNano())
+		c.progress.Store(now())
 	}
 	return n, err
 }
+
+func now() int64 { return time.Now().UnixNano() }
 
 // Close closes the connection.
 func (c *conn) Close() error {
@@ -92,19 +96,18 @@ func (c *conn) Close() error {
 	return err
 }
 
-// errStalled closes a client that does not read.
-var errStalled = errors.New("rpc: the client has taken none of its replies for a minute")
-
-// queue counts n bytes of a reply.
-func (c *conn) queue(n int) {
-	if c.unread.Add(int64(n)) == int64(n) {
-		c.progress.Store(time.Now().UnixNano())
-	}
-	if c.unread.Load() > stream.MaxUnread {
-		c.front.note(c, stream.ErrUnread)
-		_ = c.Close()
+// hasClosed tells whether Close was called.
+func (c *conn) hasClosed() bool {
+	select {
+	case <-c.closed:
+		return true
+	default:
+		return false
 	}
 }
+
+// errStalled closes a client that does not read.
+var errStalled = errors.New("rpc: the client has taken none of its replies for a minute")
 
 // stalled tells whether the client takes nothing of what is there for it.
 func (c *conn) stalled(now time.Time) bool {
@@ -131,8 +134,11 @@ type (
 type rpcCall struct {
 	conn *conn
 	came atomic.Bool // its message
+	over atomic.Bool
 
 	// Of the goroutine that answers it.
+	parts int64         // of a transaction
+	full  bool          // with those of others they are too many
 	write bool          // it went to the chain
 	held  time.Duration // so long
 }
@@ -141,6 +147,24 @@ func (c *rpcCall) arrived() {
 	if c.conn != nil && c.came.CompareAndSwap(false, true) {
 		c.conn.partial.Add(-1)
 		c.conn.release()
+	}
+}
+
+// decoded counts what a message has become.
+func (c *rpcCall) decoded(message any) {
+	r, ok := message.(*pb.TxnRequest)
+	if !ok || c.conn == nil {
+		return
+	}
+	c.parts = int64(len(r.Compares) + len(r.Then) + len(r.Else))
+	c.full = c.conn.front.all.parts.Add(c.parts) > maxParts
+}
+
+func (c *rpcCall) ended() {
+	c.arrived()
+	if c.conn != nil && c.over.CompareAndSwap(false, true) {
+		c.conn.ended()
+		c.conn.front.all.parts.Add(-c.parts)
 	}
 }
 
@@ -160,17 +184,25 @@ func (meter) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
 	c := &rpcCall{conn: connOf(ctx)}
 	if c.conn != nil {
 		c.conn.partial.Add(1)
+		c.conn.began()
 	}
 	return context.WithValue(ctx, callKey{}, c)
 }
 
-// HandleRPC notes that the message has come, or never will.
+// HandleRPC notes that the message has come, or never will, and the end.
 func (meter) HandleRPC(ctx context.Context, s stats.RPCStats) {
-	switch s.(type) {
-	case *stats.InPayload, *stats.OutTrailer, *stats.End:
-		if c, ok := ctx.Value(callKey{}).(*rpcCall); ok {
-			c.arrived()
-		}
+	c, ok := ctx.Value(callKey{}).(*rpcCall)
+	if !ok {
+		return
+	}
+	switch s := s.(type) {
+	case *stats.InPayload:
+		c.arrived()
+		c.decoded(s.Payload)
+	case *stats.OutTrailer:
+		c.arrived()
+	case *stats.End:
+		c.ended()
 	}
 }
 

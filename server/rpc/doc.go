@@ -12,5 +12,9 @@
 //	output  replies from when they are made until the socket has taken them; beyond 256 MiB, or after a minute in which
 //	        the client has taken nothing, the connection is closed
 //
+// What all connections have together is bounded, too: 65,536 calls under way, and 1 GiB of replies that nobody reads. Beyond it the connection
+// that has most of them is closed. Of transactions under way all compares and steps are counted, because a short one may take a hundred times the memory of
+// its bytes: beyond 4,194,304 a transaction is refused, and one that alone has more than it may is not decoded to its end.
+//
 // All methods of Front may be called concurrently.
 package rpc

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"math"
@@ -55,7 +56,7 @@ type Backend interface {
 	Serving() bool
 }
 
-// Config is what a Front needs. Every field but Slow is required.
+// Config is what a Front needs. Every field is required but Slow, MaxCalls and MaxUnread.
 type Config struct {
 	Backend        Backend
 	Limits         *stream.Limits
@@ -68,6 +69,9 @@ type Config struct {
 	Forward func() string
 	// Dial connects to another server.
 	Dial func(ctx context.Context, address string) (net.Conn, error)
+	// MaxCalls is how many calls all connections together may have under way, and MaxUnread how many bytes of replies they may leave
+	// unread. Zero is 65,536, and 1 GiB.
+	MaxCalls, MaxUnread int64
 }
 
 // Front serves gRPC to connections that others have accepted.
@@ -84,6 +88,7 @@ type Front struct {
 	peersOf  atomic.Uint64 // epoch of the view whose members they are
 	requests *metrics.Requests
 	counted  map[string]metrics.Command // by method
+	all      bounds
 
 	work sync.WaitGroup
 	stop chan struct{}
@@ -99,6 +104,7 @@ type Front struct {
 // ends them.
 func New(config Config) *Front {
 	f := &Front{config: config, queue: stream.NewQueue(), listings: make(chan struct{}, listings), stop: make(chan struct{})}
+	f.config.MaxCalls, f.config.MaxUnread = cmp.Or(config.MaxCalls, maxCalls), cmp.Or(config.MaxUnread, maxUnread)
 	f.mu.conns = make(map[*conn]struct{})
 	f.peers = calls.New(config.Dial, maxMessage)
 	f.requests, f.counted = newRequests(config.Slow)
@@ -107,6 +113,7 @@ func New(config Config) *Front {
 		grpc.StatsHandler(meter{}),
 		grpc.UnaryInterceptor(f.unary),
 		grpc.StreamInterceptor(f.stream),
+		grpc.UnknownServiceHandler(unknown),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxSendMsgSize(math.MaxInt32),
 		grpc.MaxConcurrentStreams(maxStreams),
@@ -201,9 +208,13 @@ func (f *Front) within(ctx context.Context) (context.Context, context.CancelFunc
 // unary answers a call here, or has another server answer it.
 func (f *Front) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (answer any, err error) {
 	began := time.Now()
-	if to := f.elsewhere(request, info.FullMethod); to != "" && !forwarded(ctx) {
+	c, ok := ctx.Value(callKey{}).(*rpcCall)
+	switch to := f.elsewhere(request, info.FullMethod); {
+	case ok && c.full:
+		err = busy("not executed: the transactions of all connections have 4,194,304 compares and steps already")
+	case to != "" && !forwarded(ctx):
 		answer, err = f.forward(ctx, to, info.FullMethod, request)
-	} else {
+	default:
 		answer, err = handler(ctx, request)
 	}
 	f.record(ctx, info.FullMethod, request, answer, err, began)

@@ -20,6 +20,8 @@ const (
 	orderEvery = 2 * time.Second
 	// findTimeout is how long a server may take to tell who it is.
 	findTimeout = 2 * time.Second
+	// maxName is how long the name of a server may be, in bytes: a DNS name has at most 253, and a port follows.
+	maxName = 300
 	// maxTarget is as many members as a view may have.
 	maxTarget = 1000
 )
@@ -109,6 +111,9 @@ func (f *Front) find(ctx context.Context, name string) (chain.Member, error) {
 	}
 	if id, err := chain.ParseNodeID(name); err == nil {
 		return chain.Member{MemberID: chain.MemberID{Node: id}}, nil
+	}
+	if len(name) > maxName {
+		return chain.Member{}, invalid("not done: a server's name is no longer than 300 bytes")
 	}
 	conn, done, err := f.peer(name)
 	if err != nil {
