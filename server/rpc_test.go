@@ -149,8 +149,15 @@ func TestRPCOnceOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = first.Put(ctx, once)
-	if code, f := failure(t, err); code != codes.FailedPrecondition || f.Reason != pb.Reason_REASON_OVERTAKEN {
-		t.Errorf("an older request: %v, %v", code, f)
+	if code, f := failure(t, err); code != codes.Aborted || f.Reason != pb.Reason_REASON_OVERTAKEN || f.Outcome != pb.Outcome_OUTCOME_MAY_HAVE_HAPPENED {
+		t.Errorf("an older request, which was executed: %v, %v", code, f)
+	}
+	if _, err := first.Put(ctx, &pb.PutRequest{Key: []byte("k"), Request: &pb.Request{Session: opened.Session, Number: 5, DoneBelow: 3}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = first.Put(ctx, &pb.PutRequest{Key: []byte("k"), Request: &pb.Request{Session: opened.Session, Number: 4, DoneBelow: 3}})
+	if code, f := failure(t, err); code != codes.FailedPrecondition || f.Reason != pb.Reason_REASON_OVERTAKEN || f.Outcome != pb.Outcome_OUTCOME_DID_NOT_HAPPEN {
+		t.Errorf("an older request, which was not executed: %v, %v", code, f)
 	}
 	_, err = first.Put(ctx, &pb.PutRequest{Key: []byte("k"), Request: &pb.Request{Session: &pb.Session{Chain: opened.Session.Chain, Id: 1 << 40}, Number: 1}})
 	if code, f := failure(t, err); code != codes.Aborted || f.Reason != pb.Reason_REASON_SESSION_FORGOTTEN || f.Outcome != pb.Outcome_OUTCOME_MAY_HAVE_HAPPENED {

@@ -42,7 +42,7 @@ var kinds = []struct {
 // refusals maps the table's refusals.
 var refusals = map[table.Code]kind{
 	table.CodeForgotten: {codes.Aborted, may, pb.Reason_REASON_SESSION_FORGOTTEN},
-	table.CodeStale:     {codes.FailedPrecondition, may, pb.Reason_REASON_OVERTAKEN},
+	table.CodeStale:     {codes.Aborted, may, pb.Reason_REASON_OVERTAKEN},
 	table.CodeInvalid:   {codes.InvalidArgument, didNot, pb.Reason_REASON_INVALID},
 	table.CodeFull:      {codes.ResourceExhausted, didNot, pb.Reason_REASON_SESSION_FULL},
 	table.CodeOvertaken: {codes.FailedPrecondition, didNot, pb.Reason_REASON_OVERTAKEN},
@@ -82,7 +82,10 @@ func writeError(err error) error {
 func refused(code table.Code) error {
 	if k, ok := refusals[code]; ok {
 		text := code.String()
-		if code == table.CodeFull {
+		switch code {
+		case table.CodeStale:
+			text = "the session has said that it needs no result of this request, nor of earlier ones"
+		case table.CodeFull:
 			text = "the session would keep more than 1,024 results, or more than 1 MiB of what transactions found"
 		}
 		return k.fail(outcomeText(k.outcome) + text)
