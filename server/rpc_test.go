@@ -249,7 +249,8 @@ func TestRPCMetrics(t *testing.T) {
 		command, outcome string
 		want             float64
 	}{
-		{"put", "ok", 3}, {"put", "miss", 1}, {"put", "invalid", 1}, {"get", "miss", 1}, {"keys", "ok", 1}, {"other", "ok", 1}, {"txn", "ok", 0},
+		{"put", "ok", 3}, {"put", "miss", 1}, {"put", "invalid", 1}, {"get", "miss", 1}, {"keys", "ok", 1}, {"other", "ok", 1}, {"other", "invalid", 1},
+		{"txn", "ok", 0},
 	} {
 		of := []string{"protocol=grpc", "command=" + c.command, "outcome=" + c.outcome}
 		if got := s.value(t, "chaintable_requests_total", of...); got != c.want {
@@ -259,6 +260,18 @@ func TestRPCMetrics(t *testing.T) {
 	if got := s.value(t, "chaintable_clients", "protocol=grpc"); got != 1 {
 		t.Errorf("%v clients", got)
 	}
+	for i := range byte(4) {
+		if _, err := table.Put(ctx, &pb.PutRequest{Key: []byte{i}, Value: make([]byte, 64<<10)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	if _, err := table.Keys(ctx, &pb.KeysRequest{Values: true}); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "replies to be unread", func() bool { return scrape(t, m).value(t, "chaintable_unread_bytes") > 60<<10 })
+	cancel()
+	waitFor(t, "the stream's end", func() bool { return scrape(t, m).value(t, "chaintable_unread_bytes") == 0 })
 }
 
 // A stranger without our .proto files finds out by reflection what there is and how to call it, as grpcurl does.

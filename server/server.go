@@ -83,6 +83,7 @@ func New(config Config) (*Server, error) {
 	})
 	m := metrics.New(metrics.Config{
 		Backend: config.Replica, Limits: s.limits, Logger: s.config.Logger, Version: s.config.Version, MaxClients: s.config.MaxClients,
+		Unread: func() int64 { return s.limits.Unread() + s.rpc.Unread() },
 	})
 	m.Add(s.resp.Requests())
 	m.Add(s.wire.Requests())

@@ -28,6 +28,7 @@ type Config struct {
 	Logger     *slog.Logger
 	Version    string // of Chaintable
 	MaxClients int
+	Unread     func() int64 // bytes of replies that clients have not read
 }
 
 // Metrics is everything that one server shows Prometheus.
@@ -55,7 +56,7 @@ func New(config Config) *Metrics {
 		}, func() float64 { return stream.MaxInput }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "chaintable_unread_bytes", Help: "Replies that clients have not read, of all connections together.",
-		}, func() float64 { return float64(config.Limits.Unread()) }),
+		}, func() float64 { return float64(config.Unread()) }),
 	)
 	return m
 }

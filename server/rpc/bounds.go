@@ -46,6 +46,9 @@ func (c *conn) ended() {
 	c.front.all.calls.Add(-1)
 }
 
+// Unread is how many bytes of replies of more than 1 KiB clients have not read.
+func (f *Front) Unread() int64 { return f.all.unread.Load() }
+
 // queue counts n bytes of a reply.
 func (c *conn) queue(n int) {
 	if c.unread.Add(int64(n)) == int64(n) {
