@@ -160,6 +160,39 @@ func TestHolderRenews(t *testing.T) {
 	}
 }
 
+// Who waits in vain is told that somebody has the lock, also if the time is over in the middle of a read.
+func TestHeld(t *testing.T) {
+	ctx := soon(t)
+	members := servertest.StartChain(t, 1, nil)
+	for _, name := range []string{"", "somebody"} {
+		l, err := mutex(t, open(t, members), lock.Options{Holder: name}).Lock(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		short, cancel := context.WithCancel(ctx)
+		gets := 0
+		c, err := client.Open(client.Config{
+			Servers: []string{members[0].Address},
+			Hooks: client.Hooks{Begin: func(ctx context.Context, _ client.Call) context.Context {
+				if gets++; gets == 3 {
+					cancel()
+				}
+				return ctx
+			}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = mutex(t, c, lock.Options{}).Lock(short)
+		if !errors.Is(err, context.Canceled) || !errors.Is(err, lock.ErrHeld) {
+			t.Errorf("another got the lock: %v", err)
+		}
+		if err := errors.Join(c.Close(), l.Unlock(ctx)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestElection(t *testing.T) {
 	ctx := soon(t)
 	c := open(t, servertest.StartChain(t, 1, nil))

@@ -71,12 +71,17 @@ func (m *Mutex) TryLock(ctx context.Context) (*Lease, error) {
 func (m *Mutex) take(ctx context.Context, data []byte) (*Lease, error) {
 	var seen client.Seq // the version that was there when last looked
 	var since time.Time // it has been there at least since
+	var holder record   // as last seen, zero for none
 	for {
 		e, r, found, err := read(ctx, m.client, m.key)
 		now := time.Now()
 		if err != nil {
+			if ctx.Err() != nil && holder.Spell != "" {
+				err = holder.holds(err)
+			}
 			return nil, err
 		}
+		holder = r
 		if e.Version != seen {
 			seen, since = e.Version, now
 		}
@@ -88,7 +93,7 @@ func (m *Mutex) take(ctx context.Context, data []byte) (*Lease, error) {
 			continue // somebody was faster
 		}
 		if err := wait(ctx, pollEvery(r.ttl())); err != nil {
-			return nil, fmt.Errorf("%w: %.64q: %w", ErrHeld, r.Holder, err)
+			return nil, r.holds(err)
 		}
 	}
 }

@@ -47,6 +47,14 @@ func parse(value []byte) (record, error) {
 	return r, nil
 }
 
+// holds is why waiting for the lock has ended: cause, while this holder had it.
+func (r record) holds(cause error) error {
+	if r.Holder == "" {
+		return fmt.Errorf("%w: %w", ErrHeld, cause)
+	}
+	return fmt.Errorf("%w: %.64q: %w", ErrHeld, r.Holder, cause)
+}
+
 func (r record) ttl() time.Duration { return time.Duration(r.TTL) * time.Millisecond }
 
 // read is what stands under the key; found is false for nothing.
