@@ -249,7 +249,13 @@ func TestRPCMetrics(t *testing.T) {
 		command, outcome string
 		want             float64
 	}{
-		{"put", "ok", 3}, {"put", "miss", 1}, {"put", "invalid", 1}, {"get", "miss", 1}, {"keys", "ok", 1}, {"other", "ok", 1}, {"other", "invalid", 1},
+		{"put", "ok", 3},
+		{"put", "miss", 1},
+		{"put", "invalid", 1},
+		{"get", "miss", 1},
+		{"keys", "ok", 1},
+		{"other", "ok", 1},
+		{"other", "invalid", 1},
 		{"txn", "ok", 0},
 	} {
 		of := []string{"protocol=grpc", "command=" + c.command, "outcome=" + c.outcome}
