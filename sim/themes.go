@@ -86,7 +86,7 @@ func (o *Options) about(theme string, d dice) {
 		o.CoordLate, o.CoordLost, o.Meddle = 0.2, 0.2, 0.5
 		o.Linger, o.LingerFor = 1, pick(t/10, t/2, 3*t)
 		often(Flap, Break, Clog, Crash, Leave, Expire, Freeze, Hunt, CoordCut, Pause, Maroon, Massacre)
-	case "disks": // that are slow, under learners whose tails go
+	case "disks": // that are slow, under learners whose tails go, and chains that die as a whole
 		o.Servers, o.Joiners, o.Durable, o.Target = 3, 3, 1, 0
 		o.Clients, o.Ops, o.Think = 3, 4, t/50
 		o.Length = 10 * t
@@ -97,7 +97,7 @@ func (o *Options) about(theme string, d dice) {
 		o.Down = pick(t/20, t/2)
 		o.Means[Leave], o.Means[Crash] = pick(t, 2*t), pick(t, 2*t)
 		o.Means[Expire], o.Means[Outage], o.Means[Wipe] = 0, 0, 0
-		often(Clog, Break, Flap)
+		often(Clog, Break, Flap, Massacre)
 	case "stalls": // of disks, for longer than T, while chains die and begin anew
 		o.Servers, o.Joiners, o.Durable, o.Target = 1+d.IntN(2), 3, 0.5, 0
 		o.Clients, o.Ops, o.Think = 3, 4, t/20

@@ -242,7 +242,7 @@ var normal = []mutant{
 		}},
 	},
 	{
-		name: "hello-of-another-epoch", section: "3", theme: "sessions",
+		name: "hello-of-another-epoch", section: "3", theme: "joins",
 		rule: "a Hello of another epoch is dropped (as one of another predecessor)",
 		edits: []edit{{
 			"chain/replica.go",

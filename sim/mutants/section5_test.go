@@ -387,7 +387,7 @@ var restarts = []mutant{
 		}},
 	},
 	{
-		name: "restart-in-chain-order", section: "5", theme: "joins",
+		name: "restart-in-chain-order", section: "5", theme: "disks",
 		rule: "the longest log restarts a dead chain",
 		edits: []edit{{
 			"chain/restart.go",
