@@ -295,3 +295,36 @@ func TestMembers(t *testing.T) {
 		t.Errorf("a head that is no member: %v", err)
 	}
 }
+
+// A listing that its reader gives up fails with the context's error, and one that is read to its end does not.
+func TestListingEnds(t *testing.T) {
+	c := open(t, servertest.StartChain(t, 1, nil)[0])
+	for i := range 3 {
+		if _, err := c.Put(soon(t), fmt.Sprint("k", i), make([]byte, 100<<10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(soon(t))
+	l, err := c.List(ctx, "", true)
+	if err != nil || l.Size != 3 {
+		t.Fatalf("%+v, %v", l, err)
+	}
+	cancel()
+	var last error
+	for _, err := range l.All() {
+		last = err
+	}
+	if !errors.Is(last, context.Canceled) {
+		t.Errorf("a listing that was given up: %v", last)
+	}
+	n := 0
+	for e, err := range c.Entries(soon(t), "") {
+		if err != nil || len(e.Value) != 100<<10 {
+			t.Errorf("%.20q: %v", e.Key, err)
+		}
+		n++
+	}
+	if n != 3 {
+		t.Errorf("%d entries", n)
+	}
+}

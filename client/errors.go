@@ -1,7 +1,6 @@
 package client
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -85,11 +84,11 @@ func report(err error, sent bool) (retry.Report, error) {
 			return reported(f, told)
 		}
 	}
-	switch {
-	case s.Code() == codes.DeadlineExceeded:
+	switch s.Code() {
+	case codes.DeadlineExceeded:
 		told = errNoAnswer
-	case s.Code() == codes.Canceled:
-		told = context.Canceled
+	case codes.Canceled: // by whoever called, who knows it from the context; or the server has left the view
+		told = errDropped
 	}
 	switch s.Code() {
 	case codes.Unimplemented, codes.InvalidArgument, codes.ResourceExhausted, codes.Internal:
@@ -134,4 +133,7 @@ func reported(f *pb.Failure, told error) (retry.Report, error) {
 	return retry.Unserved, told
 }
 
-var errNoAnswer = errors.New("no answer in time")
+var (
+	errNoAnswer = errors.New("no answer in time")
+	errDropped  = errors.New("the connection was given up")
+)

@@ -79,6 +79,9 @@ func (l *Listing) All() iter.Seq2[Entry, error] {
 			}
 			if err != nil {
 				_, told := report(err, true)
+				if ended := l.stream.Context().Err(); ended != nil {
+					told = ended
+				}
 				yield(Entry{}, l.fail(told))
 				return
 			}
