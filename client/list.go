@@ -18,6 +18,7 @@ type Listing struct {
 
 	stream grpc.ServerStreamingClient[pb.KeysResponse]
 	cancel context.CancelFunc
+	ended  func() error // whether its reader has given it up
 	call   Call
 	begun  bool
 }
@@ -30,7 +31,7 @@ var errRead = errors.New("a listing can be read once")
 func (c *Client) List(ctx context.Context, prefix string, values bool, options ...ReadOption) (*Listing, error) {
 	o := readOptionsOf(options)
 	ctx, cancel := context.WithCancel(ctx)
-	l := &Listing{cancel: cancel, call: Call{Op: "list"}}
+	l := &Listing{cancel: cancel, ended: ctx.Err, call: Call{Op: "list"}}
 	// The listing outlives the try that begins it: the try's timeout counts until the first message.
 	err := c.do(ctx, l.call, func(within context.Context, to server) (uint64, error) {
 		streaming, end := context.WithCancel(context.WithoutCancel(within))
@@ -79,8 +80,8 @@ func (l *Listing) All() iter.Seq2[Entry, error] {
 			}
 			if err != nil {
 				_, told := report(err, true)
-				if ended := l.stream.Context().Err(); ended != nil {
-					told = ended
+				if given := l.ended(); given != nil { // (the stream's own context ends with any error)
+					told = given
 				}
 				yield(Entry{}, l.fail(told))
 				return
