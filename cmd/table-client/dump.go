@@ -58,6 +58,11 @@ FILE appears, or takes the place of an older one, when all is in it and on the d
 }
 
 func (a *app) dump(path, prefix, form string) error {
+	if path != "-" {
+		if _, err := replaceable(path); err != nil {
+			return err
+		}
+	}
 	if err := a.reach(); err != nil {
 		return err
 	}

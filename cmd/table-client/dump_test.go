@@ -78,12 +78,33 @@ func TestDumpFails(t *testing.T) {
 	if all, err := os.ReadDir(filepath.Dir(path)); err != nil || len(all) != 1 {
 		t.Errorf("left behind: %v, %v", all, err)
 	}
-	call("", address, "dump", filepath.Join(path, "x")).check(t, "no folder", 3, "", "cannot write")
+	call("", address, "dump", filepath.Join(path, "x")).check(t, "no folder", 2, "", "cannot write "+filepath.Join(path, "x")+": not a directory\n")
+	call("", nobody(t), "dump", filepath.Dir(path)).check(t, "a folder, before anything is asked", 2, "", "cannot write "+filepath.Dir(path)+": is a folder\n")
+	call("", nobody(t), "dump", os.DevNull).check(t, "a device", 2, "", "is no regular file; - is standard output")
+	missing := filepath.Join(filepath.Dir(path), "missing", "file")
+	call("", address, "dump", missing).check(t, "a folder that is not there", 2, "", "cannot write "+missing+": no such file or directory\n")
 	o := call("", address, "dump", "--prefix", "l", "--format", "tsv", "-")
 	if o.code != 0 || o.out != "l\ta\tb\n" || !strings.Contains(o.err, "1 keys at operation ") {
 		t.Errorf("%+v", o)
 	}
 	call("", nobody(t), "dump", path).check(t, "nobody", 3, "", "connection refused")
+}
+
+// A dump takes the place of the file that a link names, not of the link.
+func TestDumpFollowsLinks(t *testing.T) {
+	address := single(t, nil)
+	path := writeFile(t, "before")
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	call("", address, "dump", link).unnumbered().check(t, "a link", 0, "0 keys at operation N\n", "")
+	if target, err := os.Readlink(link); target != path {
+		t.Errorf("the link names %q, %v", target, err)
+	}
+	if got, err := os.ReadFile(path); len(got) > 0 || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
 }
 
 // breaking is a listener whose connections break when they have sent 2 MiB, so many times.

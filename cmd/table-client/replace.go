@@ -3,16 +3,21 @@ package main
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
 
 // replaceFile writes a file beside path, which then takes its place: so path is always one or the other, whole, also after a loss of power. It is for
-// the user alone. An error of write is returned as it is.
+// the user alone. A path where no file can be is found before anything is written, and is wrong usage. An error of write is returned as it is.
 func replaceFile(path string, write func(io.Writer) error) error {
+	path, err := replaceable(path)
+	if err != nil {
+		return err
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return localError(err)
+		return badPath(path, err) // not of the name that nobody has given
 	}
 	if err := write(f); err != nil {
 		_ = f.Close()
@@ -28,6 +33,34 @@ func replaceFile(path string, write func(io.Writer) error) error {
 		return localError(err)
 	}
 	return localError(syncFolder(filepath.Dir(path)))
+}
+
+// replaceable is where the file is that path names, or will be.
+func replaceable(path string) (string, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return path, nil
+	case err != nil:
+		return "", badPath(path, err)
+	case info.IsDir():
+		return "", badPath(path, errors.New("is a folder"))
+	case !info.Mode().IsRegular():
+		return "", badPath(path, errors.New("is no regular file; - is standard output"))
+	}
+	target, err := filepath.EvalSymlinks(path) // the link stays
+	if err != nil {
+		return "", badPath(path, err)
+	}
+	return target, nil
+}
+
+// badPath is that no file can be written there.
+func badPath(path string, err error) error {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		err = e.Err
+	}
+	return failf(codeUsage, "cannot write %s: %w", show(path), err)
 }
 
 // syncFolder makes durable what a folder holds.
