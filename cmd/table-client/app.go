@@ -34,6 +34,7 @@ type app struct {
 	out     *output
 	address string // ADDR as it was given; empty for none
 	line    bool   // what is carried out now came as a line of a session
+	number  int    // of that line, from 1; 0 where a person types
 	quit    bool   // the session is to end
 	cut     bool   // a signal has ended a command
 	opened  *client.Client
@@ -95,7 +96,7 @@ func (a *app) open(ctx context.Context) (*client.Client, error) {
 	}
 	c, err := client.Open(config)
 	if err != nil {
-		return nil, usagef("%w", err)
+		return nil, failf(codeUsage, "%w", err)
 	}
 	a.opened = c
 	return c, nil

@@ -67,14 +67,17 @@ func newBench(a *app) *cobra.Command {
 		Long:              benchAbout,
 		Example:           benchExamples,
 		ValidArgsFunction: words(workload.Names()...),
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("want one workload: %s", strings.Join(workload.Names(), ", "))
 			}
-			return nil
+			return given(c, "requests", "duration", "interval")
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			o.Workload, o.Timeout = args[0], a.within(defaultTimeout)
+			o.Workload, o.Timeout = strings.ToLower(args[0]), a.within(defaultTimeout)
+			if c.Flags().Changed("reads") && o.Workload != workload.Mixed {
+				return usagef("bench: --reads is for the workload %s", workload.Mixed)
+			}
 			if err := o.complete(c.Flags().Changed("seed")); err != nil {
 				return err
 			}
@@ -95,7 +98,7 @@ func newBench(a *app) *cobra.Command {
 	f.Uint64Var(&o.Requests, "requests", 0, "how many requests, after the warm-up")
 	f.DurationVar(&o.Duration, "duration", 0, "how long requests are begun, after the warm-up (default 10s unless --requests is given)")
 	f.DurationVar(&o.Warmup, "warmup", time.Second, "how long to ask before measuring")
-	f.Float64Var(&o.Rate, "rate", 0, "open loop: requests due each second, of all clients together")
+	f.Float64Var(&o.Rate, "rate", 0, "open loop: requests due each second, of all clients together; 0 is the closed loop")
 	f.DurationVar(&o.Interval, "interval", 0, "closed loop: how often a client would ask, for the correction (default the median latency)")
 	f.Uint64Var(&o.Keys, "keys", 10_000, "how many keys")
 	f.StringVar(&o.Prefix, "prefix", "bench:", "what all keys begin with")
@@ -148,7 +151,7 @@ func (b *bench) run(ctx context.Context, stop context.CancelFunc, config client.
 	for range b.options.sockets {
 		c, err := client.Open(config)
 		if err != nil {
-			return usagef("%w", err)
+			return failf(codeUsage, "%w", err)
 		}
 		target.clients = append(target.clients, c)
 	}
@@ -160,7 +163,7 @@ func (b *bench) run(ctx context.Context, stop context.CancelFunc, config client.
 	}
 	runner, err := workload.New(b.options.Config, target)
 	if err != nil {
-		return usagef("%w", err)
+		return failf(codeUsage, "%w", err)
 	}
 	r, err := b.measure(ctx, runner)
 	stop() // the next signal ends the process, or the deleting

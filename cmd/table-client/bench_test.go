@@ -92,7 +92,7 @@ func TestBenchRefuses(t *testing.T) {
 		{"get --rate -1", "rate of -1"},
 		{"get -o yaml", "--output yaml"},
 		{"get --duration 25h", "duration"},
-		{"get --colour", "unknown flag"},
+		{"get --colour", "there is no flag --colour"},
 	} {
 		call("", append([]string{"127.0.0.1:1", "bench"}, strings.Fields(c.flags)...)...).check(t, "bench "+c.flags, codeUsage, "", c.want)
 	}

@@ -24,7 +24,8 @@ const (
 // failure is an error with its exit code.
 type failure struct {
 	code  int
-	usage bool // --help may help
+	usage bool   // the command's help explains it
+	about string // of wrong usage: the command; empty for table-client itself
 	error
 }
 
@@ -34,6 +35,7 @@ func failf(code int, format string, args ...any) error {
 	return failure{code: code, error: fmt.Errorf(format, args...)}
 }
 
+// usagef is that a command was used in a way which its help explains.
 func usagef(format string, args ...any) error {
 	return failure{code: codeUsage, usage: true, error: fmt.Errorf(format, args...)}
 }
@@ -50,6 +52,55 @@ func codeOf(err error) int {
 	return codeUsage
 }
 
+// complaint is an error in JSON.
+type complaint struct {
+	Error string `json:"error"`
+	Code  int    `json:"code"`           // the exit code
+	Line  int    `json:"line,omitempty"` // of a session's input, from 1
+}
+
+// complain tells of an error, unless that has been said; in JSON as a document, too, where a command has answered nothing else.
+func (a *app) complain(err error) {
+	if err == nil || err.Error() == "" {
+		return
+	}
+	a.out.form = a.form // as far as the flags were read
+	document := a.out.json() && !a.out.answered
+	if !document || !a.out.toNotes {
+		a.say(err)
+	}
+	if document {
+		if err := a.out.result("", complaint{err.Error(), codeOf(err), a.number}); err != nil {
+			a.say(err)
+		}
+	}
+}
+
+// say tells people of an error.
+func (a *app) say(err error) {
+	where := ""
+	if a.number > 0 {
+		where = fmt.Sprintf("line %d: ", a.number)
+	}
+	a.out.note("%s%v", where, err)
+	f := failure{}
+	if errors.As(err, &f) && f.usage && a.number == 0 {
+		a.hint(f.about)
+	}
+}
+
+// hint tells a person which help to read.
+func (a *app) hint(command string) {
+	help := strings.TrimSpace("help " + command)
+	switch {
+	case !a.line && command == "":
+		help = "table-client --help"
+	case !a.line:
+		help = "table-client " + help
+	}
+	fmt.Fprintf(a.out.notes, "`%s` tells more.\n", help)
+}
+
 // explain is what a person is told of an error of package client, with its exit code. Others are kept.
 func explain(err error) error {
 	e := (*client.Error)(nil)
@@ -64,7 +115,7 @@ func explain(err error) error {
 	case errors.Is(err, client.ErrNotFound):
 		return failf(codeNo, "no such key: %s", show(e.Key))
 	case errors.Is(err, client.ErrCondition):
-		return failf(codeNo, "not executed: the condition does not hold for %s", show(e.Key))
+		return failf(codeNo, "the condition does not hold for %s", show(e.Key))
 	case e.Outcome == client.MayHaveHappened && e.Op == "members":
 		return failf(codeUncertain, "%s: the chain may or may not be changed, or may be yet: members shows it. It can be asked for again", reason)
 	case e.Outcome == client.MayHaveHappened:

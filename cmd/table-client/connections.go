@@ -22,6 +22,12 @@ type connection struct {
 	Chain   string `json:"chain"`
 }
 
+// connectionsAnswer is what connections answers in JSON.
+type connectionsAnswer struct {
+	File        string       `json:"file"`
+	Connections []connection `json:"connections"`
+}
+
 // maxConnections is the longest connections file, in bytes.
 const maxConnections = 1 << 20
 
@@ -54,12 +60,12 @@ func (a *app) connectionList() ([]connection, error) {
 	case errors.Is(err, fs.ErrNotExist) && !named:
 		return nil, nil
 	case err != nil:
-		return nil, usagef("the connections cannot be read: %w", err)
+		return nil, failf(codeUsage, "the connections cannot be read: %w", err)
 	}
 	defer f.Close()
 	all, err := parseConnections(io.LimitReader(f, maxConnections))
 	if err != nil {
-		return nil, usagef("%s: %w", path, err)
+		return nil, failf(codeUsage, "%s: %w", path, err)
 	}
 	return all, nil
 }
@@ -117,7 +123,7 @@ func (a *app) resolve() (address, chain string, err error) {
 		}
 	}
 	path, _ := a.connectionsPath()
-	return "", "", usagef("%q is no address, and no connection in %s: want HOST:PORT of a server or of ZooKeeper, a port of this machine, or a name from there", a.address, path)
+	return "", "", failf(codeUsage, "%q is no address, and no connection in %s: want HOST:PORT of a server or of ZooKeeper, a port of this machine, or a name from there", a.address, path)
 }
 
 func newConnections(a *app) *cobra.Command {
@@ -142,19 +148,16 @@ configuration ($XDG_CONFIG_HOME, ~/.config). It holds nothing secret.`,
 			if err != nil {
 				return err
 			}
-			if a.out.json() {
-				for _, c := range all {
-					if err := a.out.result("", c); err != nil {
-						return err
-					}
-				}
+			path, _ := a.connectionsPath()
+			if len(all) == 0 && !a.out.json() {
+				a.out.note("no connections in %s", show(path))
 				return nil
 			}
 			rows := [][]string{{"NAME", "ADDRESS", "CHAIN"}}
 			for _, c := range all {
 				rows = append(rows, []string{c.Name, c.Address, c.Chain})
 			}
-			return a.out.print(a.out.draw(rows))
+			return a.out.result(a.out.draw(rows), connectionsAnswer{path, append([]connection{}, all...)})
 		},
 	}
 }

@@ -20,11 +20,12 @@ type numbered struct {
 	Found *bool      `json:"found,omitempty"` // of del: there was such a key
 }
 
-// dataCommand completes what all commands about keys and values have in common: flags come first, since data may look like one.
+// dataCommand completes what all commands about keys and values have in common. Flags come before what is data to the end, which may look like one.
 func dataCommand(c *cobra.Command) *cobra.Command {
 	c.GroupID = groupData
 	c.ValidArgsFunction = cobra.NoFileCompletions
-	c.Flags().SetInterspersed(false)
+	_, rest := takesRest[c.Name()]
+	c.Flags().SetInterspersed(!rest)
 	return c
 }
 
@@ -32,9 +33,9 @@ func dataCommand(c *cobra.Command) *cobra.Command {
 func checkSizes(key, data string) error {
 	switch {
 	case len(key) > table.MaxKeyBytes:
-		return usagef("a key of %d bytes is too long: at most %d", len(key), table.MaxKeyBytes)
+		return failf(codeUsage, "a key of %d bytes is too long: at most %d", len(key), table.MaxKeyBytes)
 	case len(data) > table.MaxValueBytes:
-		return usagef("data of %d bytes is too long: at most %d", len(data), table.MaxValueBytes)
+		return failf(codeUsage, "data of %d bytes is too long: at most %d", len(data), table.MaxValueBytes)
 	}
 	return nil
 }
@@ -42,7 +43,7 @@ func checkSizes(key, data string) error {
 // oneWord is for commands with one argument.
 func oneWord(c *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return usagef("want %s and one word behind it, flags before that: a key with spaces needs quotes, in a shell", c.Name())
+		return usagef("want %s and one word behind it: a key with spaces needs quotes, in a shell", c.Name())
 	}
 	return nil
 }
@@ -190,7 +191,7 @@ changes, and the exit code is 1. get -v tells versions.`,
 				seq, err := c.Put(ctx, key, []byte(data), client.IfVersion(client.Seq(version)))
 				switch {
 				case errors.Is(err, client.ErrCondition):
-					return failf(codeNo, "not executed: %s", contradict(ctx, c, key, client.Seq(version)))
+					return failf(codeNo, "the condition does not hold: %s", contradict(ctx, c, key, client.Seq(version)))
 				case err != nil:
 					return err
 				}
@@ -241,8 +242,8 @@ func newGetKeys(a *app) *cobra.Command {
 	return dataCommand(&cobra.Command{
 		Use:   "getkeys [PREFIX]",
 		Short: "all keys, or those with a prefix, one a line, in quotes if they hold what is not printable",
-		Long: `Print all keys, or those that begin with PREFIX, as they are at one moment, sorted, one a line. A key that is not one line of text, or begins with
-a quote, is printed in quotes, as Go and JSON write strings.
+		Long: `Print all keys, or those that begin with PREFIX, as they are at one moment, sorted, one a line. The empty key, and one that is not one line of
+text or begins with a quote, is printed in quotes, as JSON writes strings (\x00 is a byte).
 
 In JSON each line is {"key":…}, or {"key_base64":…} for what is no text.`,
 		Example: "  table-client 7001 getkeys\n  table-client 7001 getkeys user/",
@@ -306,7 +307,7 @@ func newVerify(a *app) *cobra.Command {
 	return dataCommand(&cobra.Command{
 		Use:   "verify NUMBER",
 		Short: "what became of an operation: executed, pending, lost or forgotten",
-		Long: `Tell what became of the operation with that number: executed; pending, not yet executed, or no such number was ever given; lost: it never took effect
+		Long: `Tell what became of the operation with that number: executed; pending: not yet executed, or no such number was ever given; lost: it never took effect
 and never will; forgotten: executed or lost, so long ago that the servers do not remember which. The exit code is 1 for all but executed.`,
 		Example: "  table-client 7001 put --numbered greeting hello\n  table-client 7001 verify 17",
 		Args:    oneWord,
@@ -320,7 +321,11 @@ and never will; forgotten: executed or lost, so long ago that the servers do not
 				if err != nil {
 					return err
 				}
-				err = a.out.result(fate.String()+"\n", struct {
+				text := fate.String()
+				if fate == client.Pending {
+					text += ", or no such number was ever given"
+				}
+				err = a.out.result(text+"\n", struct {
 					Seq  uint64 `json:"seq"`
 					Fate string `json:"fate"`
 				}{seq, fate.String()})

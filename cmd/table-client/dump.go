@@ -35,6 +35,8 @@ nothing. load reads it back:
   json   {"key":…,"value":…} a line; what is no text is in key_base64 and value_base64
   tsv    key, tab, value: fails if a key has a tab or line end, or a value a line end. Load it with --format tsv
 
+With - what is told besides, and in JSON too, goes to standard error.
+
 FILE appears, or takes the place of an older one, when all is in it and on the disk; until then it has another name beside it. It is for its user alone.
 --timeout counts while nothing comes from the server. If that goes away, dump begins again with another; not so for standard output.`,
 		Example: "  table-client 7001 dump table.json\n  table-client 7001 dump - | gzip > table.json.gz\n  table-client 7001 dump --prefix user/ --format tsv users.tsv",
@@ -58,10 +60,10 @@ FILE appears, or takes the place of an older one, when all is in it and on the d
 }
 
 func (a *app) dump(path, prefix, form string) error {
-	if path != "-" {
-		if _, err := replaceable(path); err != nil {
-			return err
-		}
+	if path == "-" {
+		a.out.toNotes = true
+	} else if _, err := replaceable(path); err != nil {
+		return err
 	}
 	if err := a.reach(); err != nil {
 		return err
@@ -72,11 +74,10 @@ func (a *app) dump(path, prefix, form string) error {
 		sum, err := a.dumpOnce(ctx, path, prefix, form)
 		a.cut = a.cut || interrupted(ctx)
 		switch {
-		case err == nil && path == "-":
-			a.out.note("%s", sum)
-			return nil
 		case err == nil:
 			return a.out.result(sum.String()+"\n", sum)
+		case interrupted(ctx) && path == "-":
+			return failf(codeFailed, "interrupted: what was written is not all")
 		case interrupted(ctx):
 			return failf(codeFailed, "interrupted: nothing is written")
 		case errors.As(err, new(failure)):
@@ -88,7 +89,9 @@ func (a *app) dump(path, prefix, form string) error {
 	}
 }
 
-func (d dumped) String() string { return fmt.Sprintf("%d keys at operation %d", d.Keys, d.Seq) }
+func (d dumped) String() string {
+	return fmt.Sprintf("%s at operation %d", count(d.Keys, "key"), d.Seq)
+}
 
 // dumpOnce dumps what one server has. An error that is no failure is that the server went away.
 func (a *app) dumpOnce(ctx context.Context, path, prefix, form string) (sum dumped, err error) {
@@ -109,7 +112,7 @@ func (a *app) dumpOnce(ctx context.Context, path, prefix, form string) (sum dump
 	if prefix == "" {
 		total = int64(l.Size)
 	}
-	bar := a.newBar(total, false)
+	bar := a.newBar(total, "key")
 	defer bar.clear()
 	sum.Seq = l.At
 	write := func(to io.Writer) error {
@@ -131,7 +134,7 @@ func (a *app) dumpOnce(ctx context.Context, path, prefix, form string) (sum dump
 			}
 			if sum.Keys++; sum.Keys%1024 == 0 && time.Since(drawn) > drawEvery {
 				drawn = time.Now()
-				bar.show(int64(sum.Keys), int(sum.Keys))
+				bar.show(int64(sum.Keys), sum.Keys)
 			}
 			stall.Reset(timeout)
 		}
@@ -157,7 +160,7 @@ func dumpLine(e client.Entry, form string) ([]byte, error) {
 		return encode(newRecord(e.Key, e.Value))
 	}
 	if strings.ContainsAny(e.Key, "\t\n") || strings.Contains(string(e.Value), "\n") {
-		return nil, usagef("the key %s, or its value, has a tab or a line end: use --format json", clean(show(e.Key), 80))
+		return nil, failf(codeUsage, "the key %s, or its value, has a tab or a line end: use --format json", clean(show(e.Key), 80))
 	}
 	return fmt.Appendf(nil, "%s\t%s\n", e.Key, e.Value), nil
 }

@@ -84,7 +84,11 @@ func TestDumpFails(t *testing.T) {
 	missing := filepath.Join(filepath.Dir(path), "missing", "file")
 	call("", address, "dump", missing).check(t, "a folder that is not there", 2, "", "cannot write "+missing+": no such file or directory\n")
 	o := call("", address, "dump", "--prefix", "l", "--format", "tsv", "-")
-	if o.code != 0 || o.out != "l\ta\tb\n" || !strings.Contains(o.err, "1 keys at operation ") {
+	if o.code != 0 || o.out != "l\ta\tb\n" || !strings.Contains(o.err, "1 key at operation ") {
+		t.Errorf("%+v", o)
+	}
+	o = call("", "-o", "json", address, "dump", "-")
+	if o.code != 0 || strings.Count(o.out, "\n") != 2 || strings.Contains(o.out, "keys") || !strings.HasSuffix(o.err, `,"keys":2}`+"\n") {
 		t.Errorf("%+v", o)
 	}
 	call("", nobody(t), "dump", path).check(t, "nobody", 3, "", "connection refused")

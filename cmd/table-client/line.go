@@ -8,10 +8,13 @@ import (
 // Commands whose last argument is all that is left of the line, with so many words before it.
 var takesRest = map[string]int{"put": 1, "cas": 2, "txn": 0}
 
-// parseLine is the words of a line of a session, as they would be in a command line. Put's data is all that follows the key and one
+// parseLine is the words of a line of a session, as they would be in a command line; none of a comment, which begins with #. Put's data is all that follows the key and one
 // space; flags come before the key, until a word that is none, or --.
 func parseLine(line string) []string {
 	line = strings.TrimLeft(line, " ")
+	if strings.HasPrefix(line, "#") {
+		return nil
+	}
 	name, rest, _ := strings.Cut(line, " ")
 	name = strings.ToLower(name)
 	before, ok := takesRest[name]

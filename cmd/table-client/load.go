@@ -36,10 +36,12 @@ type loadOptions struct {
 
 // loaded is what load says at the end.
 type loaded struct {
-	Lines   int     `json:"lines"` // that are in
-	Bad     int     `json:"bad"`   // that were skipped
+	Lines   int     `json:"lines"`   // that are in
+	Skipped int     `json:"skipped"` // that made no sense
 	Seconds float64 `json:"seconds"`
 	Rate    float64 `json:"rate"`
+	Next    int     `json:"next_line,omitempty"` // to go on with, if not all lines are in
+	Error   string  `json:"error,omitempty"`     // why not
 }
 
 func newLoad(a *app) *cobra.Command {
@@ -54,6 +56,8 @@ func newLoad(a *app) *cobra.Command {
   json   {"key":…,"value":…}; key_base64 and value_base64 hold what is no text. dump writes this
   lines  each line is a key, and its value the number of the line
   auto   json if the first line begins with {, else tsv
+
+Empty lines are passed over, and so is a byte order mark. Else the bytes are taken as they are: a carriage return at the end belongs to the value.
 
 Many lines are under way at a time, but those with the same key one after the other: the last one counts. A line is tried again until its --timeout (1m) is
 over, and takes effect once; servers may come and go meanwhile.
@@ -77,19 +81,16 @@ some behind it may be, which does no harm: load FILE --from LINE puts them again
 				return usagef("--from %d: lines count from 1", o.from)
 			case !(o.rate >= 0 && o.rate <= 1e9):
 				return usagef("--rate %v: want a number of lines a second", o.rate)
+			case !slices.Contains([]string{linesAuto, linesTSV, linesJSON, linesKeys}, o.form):
+				return usagef("--format %s: want auto, tsv, json or lines", show(o.form))
 			}
-			for _, known := range []string{linesAuto, linesTSV, linesJSON, linesKeys} {
-				if o.form == known {
-					return nil
-				}
-			}
-			return usagef("--format %s: want auto, tsv, json or lines", show(o.form))
+			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error { return a.load(args[0], o) },
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.Float64Var(&o.rate, "rate", 0, "lines a second, at most (default: as fast as it goes)")
+	f.Float64Var(&o.rate, "rate", 0, "lines a second, at most; 0 is as fast as it goes")
 	f.StringVar(&o.form, "format", o.form, "form of the lines: auto, tsv, json or lines")
 	f.IntVar(&o.parallel, "parallel", o.parallel, "how many lines may be under way at a time, 1 to 256")
 	f.IntVar(&o.from, "from", o.from, "begin with this `line`")
@@ -103,7 +104,7 @@ func (a *app) load(path string, o loadOptions) error {
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return usagef("load: %w", err)
+			return failf(codeUsage, "load: %w", err)
 		}
 		defer f.Close()
 		info, err := f.Stat()
@@ -111,7 +112,7 @@ func (a *app) load(path string, o loadOptions) error {
 		case err != nil:
 			return failf(codeFailed, "load: %w", err)
 		case info.IsDir():
-			return usagef("load: %s is a folder", path)
+			return failf(codeUsage, "load: %s is a folder", path)
 		case info.Mode().IsRegular():
 			total = info.Size()
 		}
@@ -123,7 +124,7 @@ func (a *app) load(path string, o loadOptions) error {
 	ctx, stop := interruptible()
 	defer stop()
 	l := newLoader(a, o)
-	l.bar = a.newBar(total, true)
+	l.bar = a.newBar(total, "line")
 	err := l.run(ctx, stop, in)
 	a.cut = a.cut || interrupted(ctx)
 	return err
@@ -195,7 +196,7 @@ func (l *loader) run(ctx context.Context, stop func(), in io.Reader) error {
 	defer draw.Stop()
 	ended := ctx.Done()
 	var waiting *loadLine
-	more := true
+	more, whole := true, false
 	for more && len(l.failed) == 0 || l.under > 0 {
 		var from <-chan loadLine
 		var due <-chan time.Time
@@ -213,7 +214,7 @@ func (l *loader) run(ctx context.Context, stop func(), in io.Reader) error {
 		select {
 		case line, ok := <-from:
 			if !ok {
-				more = false
+				more, whole = false, true // nobody else has the source any more
 			} else {
 				waiting = l.take(line)
 			}
@@ -221,13 +222,16 @@ func (l *loader) run(ctx context.Context, stop func(), in io.Reader) error {
 			l.end(r)
 		case <-due:
 		case <-draw.C:
-			l.bar.show(l.finished, l.written)
+			l.bar.show(l.finished, uint64(l.written))
 		case <-ended:
 			more, ended = false, nil
 			stop()
 		}
 	}
 	l.bar.clear()
+	if whole && source.last < l.options.from-1 {
+		return failf(codeUsage, "--from %d: there are %s", l.options.from, count(source.last, "line"))
+	}
 	return l.tell(ctx)
 }
 
@@ -302,31 +306,36 @@ func (l *loader) fail(line int, err error) {
 
 // tell says what came of it.
 func (l *loader) tell(ctx context.Context) error {
-	sum := loaded{Lines: l.written, Bad: l.bad, Seconds: time.Since(l.began).Seconds()}
+	slices.SortFunc(l.failed, func(a, b loadFailure) int { return a.line - b.line })
+	sum := loaded{Lines: l.written, Skipped: l.bad, Seconds: time.Since(l.began).Seconds()}
 	sum.Rate = float64(sum.Lines) / max(sum.Seconds, 1e-9)
-	text := fmt.Sprintf("%d lines in %.1f s, %.0f a second", sum.Lines, sum.Seconds, sum.Rate)
+	text := fmt.Sprintf("%s in %.1f s, %.0f a second", count(sum.Lines, "line"), sum.Seconds, sum.Rate)
 	if l.bad > 0 {
-		text += fmt.Sprintf("; %d were bad and skipped", l.bad)
+		text += fmt.Sprintf("; skipped, since they make no sense: %d", l.bad)
+	}
+	worst := 0
+	switch {
+	case len(l.failed) > 0:
+		sum.Next, sum.Error = min(l.next, l.failed[0].line), fmt.Sprintf("line %d: %v", l.failed[0].line, l.failed[0].err)
+	case interrupted(ctx):
+		sum.Next, sum.Error, worst = l.next, "interrupted", codeFailed
 	}
 	if err := l.out.result(text+"\n", sum); err != nil {
 		return err
 	}
-	slices.SortFunc(l.failed, func(a, b loadFailure) int { return a.line - b.line })
-	next, worst := l.next, 0
 	for i, f := range l.failed {
-		next, worst = min(next, f.line), max(worst, codeOf(f.err))
-		if i < maxTold {
+		if worst = max(worst, codeOf(f.err)); i < maxTold {
 			l.out.note("line %d: %v", f.line, f.err)
 		}
 	}
 	if n := len(l.failed) - maxTold; n > 0 {
-		l.out.note("and %d more lines", n)
+		l.out.note("and %s more", count(n, "line"))
 	}
 	switch {
 	case len(l.failed) > 0:
-		return failf(worst, "the load has stopped. All lines before %d are in: go on with --from %d", next, next)
-	case interrupted(ctx):
-		return failf(codeFailed, "interrupted. All lines before %d are in: go on with --from %d", next, next)
+		return failf(worst, "the load has stopped. All lines before %d are in: go on with --from %d", sum.Next, sum.Next)
+	case worst > 0:
+		return failf(worst, "interrupted. All lines before %d are in: go on with --from %d", sum.Next, sum.Next)
 	}
 	return nil
 }

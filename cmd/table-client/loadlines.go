@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -76,7 +77,7 @@ func (s *lineSource) send(ctx context.Context, from int, to chan<- loadLine) {
 // readError is that a file cannot be read on.
 type readError struct{ error }
 
-// next is the next line; without wanted it is only counted. A line without bytes is none.
+// next is the next line; without wanted it is only counted. A line without bytes is empty, and passed over.
 func (s *lineSource) next(wanted bool) (loadLine, error) {
 	text, err := readLine(s.r, maxLoadLine)
 	if err != nil && !errors.Is(err, errLong) {
@@ -86,6 +87,9 @@ func (s *lineSource) next(wanted bool) (loadLine, error) {
 		return loadLine{}, err
 	}
 	s.last++
+	if s.last == 1 {
+		text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	}
 	if s.form == linesAuto {
 		s.form = linesTSV
 		if bytes.HasPrefix(text, []byte("{")) {
@@ -97,16 +101,19 @@ func (s *lineSource) next(wanted bool) (loadLine, error) {
 	case err != nil:
 		l.bad = fmt.Errorf("longer than %d bytes", maxLoadLine)
 	case !wanted:
+	case len(bytes.Trim(text, " \r")) == 0, s.form == linesJSON && len(bytes.TrimSpace(text)) == 0:
+		l.bytes = 0
 	case s.form == linesTSV:
 		key, value, found := bytes.Cut(text, []byte("\t"))
-		if !found {
+		switch {
+		case !found && isArray(text):
+			l.bad = errArray
+		case !found:
 			l.bad = errors.New("no tab between key and value (--format lines takes each line as a key)")
 		}
 		l.key, l.value = string(key), slices.Clone(value)
 	case s.form == linesKeys:
 		l.key, l.value = string(text), []byte(strconv.Itoa(l.number))
-	case len(bytes.TrimSpace(text)) == 0:
-		l.bytes = 0
 	default:
 		l.key, l.value, l.bad = parseRecord(text)
 	}
@@ -119,6 +126,28 @@ func (s *lineSource) next(wanted bool) (loadLine, error) {
 	return l, nil
 }
 
+// errArray is that a file is one JSON array, which tools like to make.
+var errArray = errors.New("a JSON array: want an object on each line, as jq -c '.[]' makes them")
+
+func isArray(text []byte) bool { return bytes.HasPrefix(text, []byte("[")) }
+
+// jsonError is what a person is told of JSON that is no record.
+func jsonError(err error) error {
+	var kind *json.UnmarshalTypeError
+	var corrupt base64.CorruptInputError
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it ends too early")
+	case errors.As(err, &corrupt):
+		return errors.New("what is in key_base64 or value_base64 is no base64")
+	case errors.As(err, &kind) && kind.Field == "":
+		return fmt.Errorf("it is a JSON %s", kind.Value)
+	case errors.As(err, &kind):
+		return fmt.Errorf("%s is a %s: want a text in quotes", kind.Field, kind.Value)
+	}
+	return errors.New(strings.TrimPrefix(err.Error(), "json: "))
+}
+
 // parseRecord reads a record: one object with a key and a value, each as text or in base64.
 func parseRecord(text []byte) (key string, value []byte, err error) {
 	if !utf8.Valid(text) {
@@ -127,11 +156,11 @@ func parseRecord(text []byte) (key string, value []byte, err error) {
 	var r record
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
+	if isArray(text) {
+		return "", nil, errArray
+	}
 	if err := d.Decode(&r); err != nil {
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			err = errors.New("it ends too early")
-		}
-		return "", nil, fmt.Errorf("no JSON object with key and value: %s", strings.TrimPrefix(err.Error(), "json: "))
+		return "", nil, fmt.Errorf("no JSON object with key and value: %w", jsonError(err))
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return "", nil, errors.New("something behind the JSON object")

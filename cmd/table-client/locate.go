@@ -38,7 +38,7 @@ func normalize(address string) (parts []string, chroot string, err error) {
 			host, port, err = "", part, nil
 		}
 		if err != nil || !isPort(port) || strings.ContainsAny(host, " @") || len(parts) == maxAddresses {
-			return nil, "", usagef("%q is no address: want HOST:PORT of a server or of ZooKeeper, several with commas, a port of this machine, "+
+			return nil, "", failf(codeUsage, "%q is no address: want HOST:PORT of a server or of ZooKeeper, several with commas, a port of this machine, "+
 				"or a name that `table-client connections` lists", part)
 		}
 		if host == "" {
@@ -72,6 +72,8 @@ func (a *app) locate(ctx context.Context) (client.Config, error) {
 	switch {
 	case interrupted(ctx):
 		return client.Config{}, failf(codeFailed, "interrupted")
+	case errors.As(err, new(failure)):
+		return client.Config{}, err
 	case err != nil:
 		return client.Config{}, failf(codeFailed, "%s: %s: is a server or ZooKeeper running there?", joined, why(err))
 	case server:
@@ -91,8 +93,8 @@ func (a *app) locate(ctx context.Context) (client.Config, error) {
 // who answered is neither a server of ours nor ZooKeeper.
 func ping(ctx context.Context, addresses []string) (server bool, err error) {
 	type reply struct {
-		line string
-		err  error
+		address, line string
+		err           error
 	}
 	replies := make(chan reply, len(addresses))
 	ctx, cancel := context.WithCancel(ctx)
@@ -100,7 +102,7 @@ func ping(ctx context.Context, addresses []string) (server bool, err error) {
 	for _, address := range addresses {
 		go func() { // ends with ctx
 			line, err := askLine(ctx, address, "PING\r\n")
-			replies <- reply{line, err}
+			replies <- reply{address, line, err}
 		}()
 	}
 	silent := false
@@ -113,7 +115,7 @@ func ping(ctx context.Context, addresses []string) (server bool, err error) {
 		case r.err != nil:
 			err = r.err
 		case r.line != "":
-			err = failf(codeFailed, "what is there is neither a server of Chaintable nor ZooKeeper: it answers %q to PING", clean(r.line, 40))
+			err = failf(codeFailed, "%s is neither a server of Chaintable nor ZooKeeper: it answers %q to PING", r.address, clean(r.line, 40))
 		default:
 			silent = true
 		}
@@ -161,13 +163,13 @@ func askLine(ctx context.Context, address, what string) (string, error) {
 func fromZooKeeper(ctx context.Context, address, chain string) (client.Config, error) {
 	connect, err := zookeeper.Parse(address)
 	if err != nil {
-		return client.Config{}, usagef("%w", err)
+		return client.Config{}, failf(codeUsage, "%w", err)
 	}
 	c, err := zookeeper.Open(zookeeper.Config{
 		Connect: connect, Chain: chain, SessionTimeout: zooKeeperSession, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		return client.Config{}, usagef("%w", err)
+		return client.Config{}, failf(codeUsage, "%w", err)
 	}
 	defer c.Close()
 	view, _, err := c.View(ctx, true)

@@ -5,8 +5,6 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"io"
 	"os"
 )
@@ -20,12 +18,6 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := newApp(stdin, stdout, stderr)
 	err := a.main(args)
 	a.close()
-	code := codeOf(err)
-	if err != nil && err.Error() != "" { // otherwise it has been said
-		a.out.note("%v", err)
-		if f := (failure{}); !errors.As(err, &f) || f.usage {
-			fmt.Fprintln(stderr, "`table-client --help` tells more.")
-		}
-	}
-	return code
+	a.complain(err)
+	return codeOf(err)
 }

@@ -171,5 +171,5 @@ func (o *output) membership(m membership) string {
 	if m.Learner != nil {
 		add(*m.Learner, "learner")
 	}
-	return heading(m.Chain, m.Epoch, m.Target) + o.draw(rows)
+	return o.heading(m.Chain, m.Epoch, m.Target) + o.draw(rows)
 }

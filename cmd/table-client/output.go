@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"unicode/utf8"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 )
 
@@ -28,6 +29,8 @@ type output struct {
 	terminal   bool   // out is one
 	watched    bool   // notes is one
 	form       string // empty: table on a terminal, plain otherwise
+	answered   bool   // the command has printed a document
+	toNotes    bool   // what a command answers goes to notes: out gets its data
 }
 
 func isTerminal(x any) bool {
@@ -37,14 +40,29 @@ func isTerminal(x any) bool {
 
 func (o *output) json() bool { return o.form == formJSON }
 
+func (o *output) plain() bool { return o.form == formPlain || o.form == "" && !o.terminal }
+
+// unread tells that nobody reads any more what is printed: the other end of a pipe is closed. Where that cannot be seen, writing tells.
+func (o *output) unread() bool {
+	f, ok := o.out.(*os.File)
+	if !ok {
+		return false
+	}
+	fds := []unix.PollFd{{Fd: int32(f.Fd())}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n == 1 && fds[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0 // of a pipe, one here and the other there
+}
+
 func (o *output) note(format string, args ...any) {
 	fmt.Fprintf(o.notes, "table-client: "+format+"\n", args...)
 }
 
 func (o *output) print(text string) error { return o.write([]byte(text)) }
 
-func (o *output) write(b []byte) error {
-	if _, err := o.out.Write(b); err != nil {
+func (o *output) write(b []byte) error { return writeTo(o.out, b) }
+
+func writeTo(w io.Writer, b []byte) error {
+	if _, err := w.Write(b); err != nil {
 		return failf(codeFailed, "cannot print the result: %w", err)
 	}
 	return nil
@@ -52,14 +70,19 @@ func (o *output) write(b []byte) error {
 
 // result prints text, or in JSON the document.
 func (o *output) result(text string, document any) error {
-	if !o.json() {
-		return o.print(text)
+	to := o.out
+	if o.toNotes {
+		to = o.notes
 	}
-	b, err := encode(document)
-	if err != nil {
-		return err
+	b := []byte(text)
+	if o.json() {
+		var err error
+		if b, err = encode(document); err != nil {
+			return err
+		}
+		o.answered = true
 	}
-	return o.write(b)
+	return writeTo(to, b)
 }
 
 // encode is one line of JSON.
@@ -82,7 +105,7 @@ func (o *output) value(v []byte) error {
 // draw is rows of cells under a heading: columns for people, and tabs for scripts.
 func (o *output) draw(rows [][]string) string {
 	var b strings.Builder
-	if o.form == formPlain || o.form == "" && !o.terminal {
+	if o.plain() {
 		for _, row := range rows {
 			b.WriteString(strings.Join(row, "\t") + "\n")
 		}
@@ -123,13 +146,21 @@ func newRecord(key string, value []byte) record {
 	return record{Key: k.text, KeyBase64: k.base64, Value: v.text, ValueBase64: v.base64}
 }
 
-// show is a key as people read it: in quotes if it would not be one line of text, or looks as if it were in quotes.
+// show is a key as people read it: in quotes if it is empty, would not be one line of text, or looks as if it were in quotes.
 func show(key string) string {
-	if strings.HasPrefix(key, `"`) || slices.ContainsFunc([]rune(key), func(r rune) bool { return !strconv.IsPrint(r) }) ||
+	if key == "" || strings.HasPrefix(key, `"`) || slices.ContainsFunc([]rune(key), func(r rune) bool { return !strconv.IsPrint(r) }) ||
 		strings.ToValidUTF8(key, "") != key {
 		return strconv.Quote(key)
 	}
 	return key
+}
+
+// count is how many there are of something.
+func count[N int | uint64](n N, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // clean is what others have said, in one line of at most so many characters.

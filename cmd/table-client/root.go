@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -26,6 +27,9 @@ ADDR is one of
 
 The client finds the other servers, writes at the head, reads at the nearest one, follows when the chain changes, and tries again
 until --timeout is over: each write takes effect at most once. It is answered when it has taken effect.
+
+A session's lines that begin with # are comments. With -o json a command answers with JSON documents, one a line; what went wrong is in
+one, too, if there is no other: {"error":…,"code":…}, code being the exit code.
 
 Exit codes, of several commands the highest:
   0  done
@@ -94,9 +98,9 @@ func newRoot(a *app) *cobra.Command {
 				return nil
 			}
 			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-				return usagef("unknown command %s: did you mean %s? `help` lists all", show(args[0]), strings.Join(near, " or "))
+				return usagef("unknown command %s: did you mean %s?", show(args[0]), strings.Join(near, " or "))
 			}
-			return usagef("unknown command %s: `help` lists all", show(args[0]))
+			return usagef("unknown command %s", show(args[0]))
 		},
 		RunE:              func(*cobra.Command, []string) error { return a.session() },
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return a.begin(c) },
@@ -106,12 +110,9 @@ func newRoot(a *app) *cobra.Command {
 	root.SetErr(a.out.notes)
 	root.SetUsageTemplate(usage)
 	root.SetVersionTemplate(fmt.Sprintf("table-client {{.Version}} (%s %s/%s)\n", runtime.Version(), runtime.GOOS, runtime.GOARCH))
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		if c.HasParent() && !c.Flags().Lookup("help").Changed {
-			return usagef("%s: %w; data that begins with a dash needs -- before it", c.Name(), err)
-		}
-		return usagef("%w", err)
-	})
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(flagError)
+	root.Flags().Bool("version", false, "print the version") // without cobra's -v, which get has
 	f := root.PersistentFlags()
 	f.SortFlags = false
 	f.StringVar(&a.chain, "chain", a.chain, "name of the chain in ZooKeeper")
@@ -130,25 +131,17 @@ func newRoot(a *app) *cobra.Command {
 		newStatus(a), newMembers(a),
 		newLoad(a), newDump(a),
 		newBench(a),
-		newConnections(a), newQuit(a),
+		newConnections(a), newCompletion(a), newQuit(a),
 	)
 	root.SetHelpCommand(newHelp(a))
 	root.SetHelpCommandGroupID(groupOther)
-	root.SetCompletionCommandGroupID(groupOther)
+	root.CompletionOptions.DisableDefaultCmd = true // there is newCompletion
 	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
-	if c, _, err := root.Find([]string{"completion"}); err == nil {
-		c.Short = "a script that completes commands in bash, zsh, fish or powershell"
-	}
 	root.InitDefaultHelpFlag()
-	root.InitDefaultVersionFlag()
 	for _, c := range root.Commands() {
 		c.DisableFlagsInUseLine = true
 		if withoutAddress[c.Name()] {
 			c.SetUsageTemplate(strings.ReplaceAll(c.UsageTemplate(), "{{.UseLine}}", "table-client "+c.Use))
-			for _, sub := range c.Commands() {
-				sub.SetUsageTemplate(strings.ReplaceAll(c.UsageTemplate(), "table-client "+c.Use, "table-client "+c.Name()+" "+sub.Use))
-			}
 		}
 	}
 	return root
@@ -177,28 +170,33 @@ func (a *app) main(args []string) error {
 	rest, err := front(root, args)
 	switch {
 	case err != nil:
-		return usagef("%w", err)
+		return flagError(root, err)
 	case root.Flags().Lookup("help").Changed || root.Flags().Lookup("version").Changed:
 		root.SetArgs(args)
 		return root.Execute()
 	case len(rest) == 0:
 		return usagef("want the address of a server or of ZooKeeper: table-client 127.0.0.1:7001")
 	case isCommand(rest[0]):
-		root.SetArgs(rest)
-		return root.Execute()
+		return a.execute(root, rest)
 	}
 	a.address = rest[0]
 	return a.execute(root, rest[1:])
 }
 
-// execute carries out a command, in small or capital letters.
+// execute carries out a command, in small or capital letters. An error of wrong usage knows which command that was.
 func (a *app) execute(root *cobra.Command, words []string) error {
 	words = append([]string{}, words...) // not nil, for which cobra would take the process's
 	if len(words) > 0 && isCommand(strings.ToLower(words[0])) {
 		words[0] = strings.ToLower(words[0])
 	}
 	root.SetArgs(words)
-	return root.Execute()
+	c, err := root.ExecuteC()
+	f := failure{}
+	if errors.As(err, &f) && f.usage && c.Name() != "help" {
+		f.about, _ = strings.CutPrefix(strings.TrimPrefix(c.CommandPath(), root.CommandPath()), " ")
+		return f
+	}
+	return err
 }
 
 // front reads the flags before ADDR, and returns what follows.
@@ -223,7 +221,7 @@ func (a *app) begin(c *cobra.Command) error {
 	case !slices.Contains([]string{"", formTable, formPlain, formJSON}, a.form):
 		return usagef("--output %s: want table, plain or json", show(a.form))
 	case strings.HasPrefix(c.Name(), "__"): // a shell asks for completions
-	case a.address == "" && !withoutAddress[c.Name()] && !(c.HasParent() && withoutAddress[c.Parent().Name()]):
+	case a.address == "" && !withoutAddress[c.Name()]:
 		return usagef("want the address first: table-client 127.0.0.1:7001 %s", strings.TrimPrefix(c.CommandPath(), c.Root().CommandPath()+" "))
 	}
 	return nil
@@ -285,8 +283,13 @@ func newHelp(a *app) *cobra.Command {
 				args[i] = strings.ToLower(word)
 			}
 			about, rest, err := root.Find(args)
-			if err != nil || len(rest) > 0 {
-				return usagef("unknown command %s: `help` lists all", show(strings.Join(args, " ")))
+			switch {
+			case err != nil:
+				return err
+			case about == root && len(rest) > 0:
+				return root.Args(root, rest)
+			case len(rest) > 0:
+				return usagef("%s has no command %s", about.Name(), show(rest[0]))
 			}
 			about.InitDefaultHelpFlag()
 			return about.Help()
@@ -298,7 +301,7 @@ func newHelp(a *app) *cobra.Command {
 func commandList(root *cobra.Command) string {
 	var b strings.Builder
 	for _, c := range root.Commands() {
-		if c.Name() == "completion" || c.Hidden {
+		if c.Hidden || withoutAddress[c.Name()] && c.Name() != "connections" {
 			continue
 		}
 		use := strings.TrimSpace(strings.ReplaceAll(c.Use, "[FLAGS]", ""))
@@ -311,7 +314,9 @@ func commandList(root *cobra.Command) string {
 func newQuit(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "quit", GroupID: groupOther, Short: "end the session", Args: none, ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(*cobra.Command, []string) error { a.quit = true; return nil },
+		Long:    "End the session, as the end of its input does: at a prompt, Ctrl-D.",
+		Example: "  printf 'put k v\\nget k\\nquit\\n' | table-client 7001",
+		RunE:    func(*cobra.Command, []string) error { a.quit = true; return nil },
 	}
 }
 

@@ -16,7 +16,7 @@ const prompt = "chaintable> "
 const maxCommand = table.MaxKeyBytes + table.MaxValueBytes + 64
 
 // errLong is a line that is longer. It has been skipped.
-var errLong = usagef("a line of more than %d bytes is skipped", maxCommand)
+var errLong = failf(codeUsage, "a line of more than %d bytes is skipped", maxCommand)
 
 // lines are what a session reads its commands from.
 type lines interface {
@@ -28,7 +28,7 @@ type lines interface {
 // has seen what became of them.
 func (a *app) session() error {
 	if a.line {
-		return usagef("want a command: help lists all") // flags alone
+		return usagef("want a command") // flags alone
 	}
 	if err := a.reach(); err != nil {
 		return err
@@ -53,16 +53,19 @@ func (a *app) session() error {
 			break
 		}
 		a.cut = false
+		if !person {
+			a.number++
+		}
 		if err == nil {
 			err = a.obey(line)
-		}
-		if err != nil && err.Error() != "" {
-			a.out.note("%v", err)
+		} else {
+			a.complain(err)
 		}
 		if worst = max(worst, codeOf(err)); a.cut && !person {
 			break
 		}
 	}
+	a.number = 0
 	if person || worst == 0 {
 		return nil
 	}
@@ -76,7 +79,7 @@ func (a *app) reach() error {
 	return a.until(ctx, a.within(defaultTimeout), func(context.Context, *client.Client) error { return nil })
 }
 
-// obey carries out a line. An empty one is nothing. Flags of a line hold for that line.
+// obey carries out a line, and tells what went wrong. Flags of a line hold for that line.
 func (a *app) obey(line string) error {
 	words := parseLine(line)
 	if len(words) == 0 {
@@ -84,7 +87,10 @@ func (a *app) obey(line string) error {
 	}
 	before := a.options
 	defer func() { a.options = before }()
-	return a.execute(newRoot(a), words)
+	a.out.answered, a.out.toNotes = false, false
+	err := a.execute(newRoot(a), words)
+	a.complain(err)
+	return err
 }
 
 // plain reads lines from what is no terminal.

@@ -42,14 +42,14 @@ func TestSession(t *testing.T) {
 	}{
 		"nothing":                {"", 0, "", ""},
 		"quit":                   {"quit\nbogus\n", 0, "", ""},
-		"no such key":            {"get nope\nsize\n", 1, "4\n", "table-client: no such key: nope\n"},
+		"no such key":            {"get nope\nsize\n", 1, "4\n", "table-client: line 1: no such key: nope\n"},
 		"usage is worse":         {"put k\nget nope\n", 2, "", "want put KEY DATA"},
 		"keys without data":      {"put  \nput  x\n", 2, "", "want put KEY DATA"},
 		"several words":          {"get a b\n", 2, "", "want get and one word"},
 		"a line without end":     {"size", 0, "4\n", ""},
 		"bytes that are no text": {"\x00\xff\xfe\n", 2, "", "unknown command"},
 		"a line too long":        {"put k " + strings.Repeat("v", maxCommand) + "\nsize\n", 2, "4\n", "is skipped"},
-		"flags alone":            {"-o json\nsize\n", 2, "4\n", "want a command"},
+		"flags alone":            {"-o plain\nsize\n", 2, "4\n", "line 1: want a command"},
 		"what it is in":          {"help\n", 0, commandList(newRoot(newApp(nil, io.Discard, io.Discard))), ""},
 	} {
 		call(c.in, address).check(t, name, c.code, c.out, c.err)

@@ -46,6 +46,8 @@ func newStatus(a *app) *cobra.Command {
   LEASE    for how long it may answer reads without asking the chain
   STATE    member, or what the server is doing instead
 
+A line about the chain stands above the table, not in the form plain.
+
 In JSON: one document, with all that each server tells of itself (as http://HOST:PORT/status does) in "servers".`,
 		Example:           "  table-client 7001 status\n  table-client zk1:2181,zk2:2181 status --follow\n  table-client 7001 status -o json | jq .epoch",
 		Args:              none,
@@ -76,6 +78,9 @@ func (a *app) follow() error {
 	defer ticks.Stop()
 	shown := ""
 	for {
+		if a.out.unread() {
+			return nil
+		}
 		var chain cluster
 		err := a.until(ctx, a.within(defaultTimeout), func(ctx context.Context, c *client.Client) error {
 			servers, err := c.Servers(ctx)
@@ -188,10 +193,14 @@ func (o *output) status(c cluster) string {
 			fmt.Sprint(m.Keys), size(m.Bytes), lease, fmt.Sprint(m.Clients), clean(m.State, 50),
 		})
 	}
-	return heading(c.Chain, c.Epoch, c.Target) + o.draw(rows)
+	return o.heading(c.Chain, c.Epoch, c.Target) + o.draw(rows)
 }
 
-func heading(chain string, epoch, target uint64) string {
+// heading is a line about the chain, for people: scripts have rows of one kind, and JSON.
+func (o *output) heading(chain string, epoch, target uint64) string {
+	if o.plain() {
+		return ""
+	}
 	wants := "every server"
 	if target > 0 {
 		wants = fmt.Sprint(target)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -95,7 +96,7 @@ func (a *app) read(path string) (string, error) {
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return "", usagef("txn: %w", err)
+			return "", failf(codeUsage, "txn: %w", err)
 		}
 		defer f.Close()
 		in = f
@@ -105,10 +106,13 @@ func (a *app) read(path string) (string, error) {
 	case err != nil:
 		return "", failf(codeFailed, "txn: %w", err)
 	case len(b) > maxTxn:
-		return "", usagef("txn: %s is longer than %d bytes", path, maxTxn)
+		return "", failf(codeUsage, "txn: %s is longer than %d bytes", path, maxTxn)
 	}
 	return string(b), nil
 }
+
+// absent stands in a table where there is nothing.
+const absent = "-"
 
 // txnResult prints what came of a transaction.
 func (a *app) txnResult(s script, r client.TxnResult) error {
@@ -118,11 +122,11 @@ func (a *app) txnResult(s script, r client.TxnResult) error {
 		branch, steps = "else", s.orElse
 	}
 	if len(steps) != len(r.Steps) {
-		return failf(codeFailed, "%d steps were asked for, and %d answered", len(steps), len(r.Steps))
+		return failf(codeFailed, "%s asked for, and %d answered", count(len(steps), "step"), len(r.Steps))
 	}
 	rows := [][]string{{"STEP", "KEY", "FOUND", "VERSION", "VALUE"}}
 	for i, step := range steps {
-		found, version, value := "no", "-", "-"
+		found, version, value := "no", absent, absent
 		x := stepAnswer{Step: step.op, Found: r.Steps[i].Found}
 		key := newBlob(step.key)
 		x.Key, x.KeyBase64 = key.text, key.base64
@@ -135,6 +139,9 @@ func (a *app) txnResult(s script, r client.TxnResult) error {
 		if step.op == "get" && x.Found {
 			b := newBlob(r.Steps[i].Value)
 			x.Value, x.ValueBase64, value = b.text, b.base64, show(string(r.Steps[i].Value))
+			if value == absent {
+				value = strconv.Quote(value)
+			}
 		}
 		answer.Steps = append(answer.Steps, x)
 		rows = append(rows, []string{step.op, show(step.key), found, version, value})

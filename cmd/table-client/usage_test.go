@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"strings"
 	"testing"
 
@@ -26,7 +25,9 @@ func TestUsage(t *testing.T) {
 		"127.0.0.1:7001 fly":                "unknown command fly",
 		"127.0.0.1:7001 help fly":           "unknown command fly",
 		"127.0.0.1:7001 put k":              "want put KEY DATA",
-		"127.0.0.1:7001 put --fast k v":     "put: unknown flag: --fast",
+		"127.0.0.1:7001 put --fast k v":     "put: there is no flag --fast. If that is no flag but data: put -- KEY DATA\n`table-client help put` tells more.\n",
+		"127.0.0.1:7001 cas -7 1 x":         "cas: there is no flag -7. If that is no flag but data: cas -- KEY VERSION DATA\n",
+		"127.0.0.1:7001 status -7":          "table-client: status: there is no flag -7\n",
 		"127.0.0.1:7001 get":                "want get and one word",
 		"127.0.0.1:7001 get a b":            "want get and one word",
 		"127.0.0.1:7001 del":                "want del and one word",
@@ -39,12 +40,20 @@ func TestUsage(t *testing.T) {
 		"127.0.0.1:7001 verify 1e3":         "want the number",
 		"127.0.0.1:7001 cas k 1":            "want cas KEY VERSION DATA",
 		"127.0.0.1:7001 cas k one x":        "one is no version",
-		"127.0.0.1:7001 --bogus":            "unknown flag: --bogus",
+		"127.0.0.1:7001 --bogus":            "table-client: there is no flag --bogus\n`table-client --help` tells more.\n",
+		"127.0.0.1:7001 gte k":              "unknown command gte: did you mean get?",
+		"-v 127.0.0.1:7001 get k":           "there is no flag -v\n",
+		"127.0.0.1:7001 help get fly":       "get has no command fly",
+		"completion":                        "want completion and one shell: bash, fish, powershell, zsh\n`table-client help completion` tells more.\n",
+		"completion tcsh":                   "want completion and one shell",
+		"completion bash zsh":               "want completion and one shell",
 		"--timeout 0s 127.0.0.1:7001 size":  "--timeout 0s",
-		"--timeout soon 127.0.0.1:7001":     "soon",
+		"--timeout soon 127.0.0.1:7001":     "table-client: --timeout soon: want a time such as 500ms, 5s or 1m\n",
+		"127.0.0.1:7001 load --rate x f":    "table-client: load: --rate x: want a number\n",
+		"127.0.0.1:7001 bench --keys -1 x":  "bench: --keys -1: want a whole number, 0 or more\n",
 		"-o xml 127.0.0.1:7001 size":        "--output xml",
 		"--bogus":                           "--bogus",
-		"--timeout":                         "needs an argument",
+		"--timeout":                         "--timeout needs a value",
 		"127.0.0.1:7001/.. size":            "chroot",
 		"--chain a/b 127.0.0.1:7001/x size": "a/b",
 		"127.0.0.1:7001 get " + strings.Repeat("k", 64<<10+1):   "too long: at most 65536",
@@ -63,7 +72,7 @@ func TestUsage(t *testing.T) {
 // Each command says what it is for, with an example, and each flag is explained.
 func TestHelp(t *testing.T) {
 	for _, c := range newRoot(newApp(nil, io.Discard, io.Discard)).Commands() {
-		if c.Short == "" || c.GroupID == "" || !c.HasExample() && !slices.Contains([]string{"quit", "completion"}, c.Name()) {
+		if c.Short == "" || c.GroupID == "" || !c.HasExample() {
 			t.Errorf("%s: %q, group %q, example %q", c.Name(), c.Short, c.GroupID, c.Example)
 		}
 	}

@@ -24,11 +24,14 @@ type mix struct {
 	keys        chooser
 }
 
-// mixes are the workloads. The shares of mixed come from Config.Reads.
+// Mixed is the workload whose shares come from Config.Reads.
+const Mixed = "mixed"
+
+// mixes are the workloads.
 var mixes = []mix{
 	{"get", "reads, of all keys alike", [kinds]float64{Get: 1}, uniform},
 	{"set", "writes, of all keys alike", [kinds]float64{Set: 1}, uniform},
-	{"mixed", "reads and writes, of all keys alike; --reads is the share of reads", [kinds]float64{}, uniform},
+	{Mixed, "reads and writes, of all keys alike; --reads is the share of reads", [kinds]float64{}, uniform},
 	{"ycsb-a", "half reads, half writes; few keys are most popular", [kinds]float64{Get: 0.5, Set: 0.5}, scattered},
 	{"ycsb-b", "95% reads, 5% writes; few keys are most popular", [kinds]float64{Get: 0.95, Set: 0.05}, scattered},
 	{"ycsb-c", "reads; few keys are most popular", [kinds]float64{Get: 1}, scattered},
@@ -59,7 +62,7 @@ func Names() []string {
 func mixOf(name string, reads float64) (mix, bool) {
 	for _, m := range mixes {
 		if m.name == name {
-			if name == "mixed" {
+			if name == Mixed {
 				m.shares[Get], m.shares[Set] = reads, 1-reads
 			}
 			return m, true

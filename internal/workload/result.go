@@ -184,7 +184,7 @@ func (c *Config) parameters(interval time.Duration) Parameters {
 	if c.Rate > 0 {
 		p.Loop = "open"
 	}
-	if c.Workload == "mixed" {
+	if c.Workload == Mixed {
 		p.Reads = c.Reads
 	}
 	return p
