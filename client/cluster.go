@@ -129,7 +129,8 @@ func (c *Client) DrainServer(ctx context.Context, server string) error {
 	return c.members(ctx, &pb.MembersRequest{Change: &pb.MembersRequest_Drain{Drain: server}})
 }
 
-// RemoveServer takes a server out of the chain that is stuck or cut off. If it lives, it comes back by itself after ten seconds.
+// RemoveServer takes a server out of the chain that is stuck or cut off. A member that lives comes back by itself after ten seconds, another server at
+// once.
 func (c *Client) RemoveServer(ctx context.Context, server string) error {
 	return c.members(ctx, &pb.MembersRequest{Change: &pb.MembersRequest_Remove{Remove: server}})
 }

@@ -71,7 +71,7 @@ SERVER is the address of a server as it is shown, a port of this machine, or a s
 		"Take a server out of the chain as when it is told to end: nobody's request fails. Its process goes on outside the chain, until it is added or started anew.", "10.0.0.2:7001",
 		func(c *client.Client) func(context.Context, string) error { return c.DrainServer })
 	named("remove", "take a server out that is stuck or cut off",
-		"Take a server out of the chain that is stuck or cut off. If it lives, it comes back by itself after ten seconds.", "10.0.0.2:7001",
+		"Take a server out of the chain that is stuck or cut off. A member that lives comes back by itself after ten seconds, another server at once.", "10.0.0.2:7001",
 		func(c *client.Client) func(context.Context, string) error { return c.RemoveServer })
 	named("head", "make a member the head; the others keep their order",
 		"Make a member the head, which takes all writes. The others keep their order. Writes pause for some milliseconds.", "e31f9d3e7db58b1a",

@@ -133,7 +133,7 @@ type MembersRequest_Drain struct {
 }
 
 type MembersRequest_Remove struct {
-	Remove string `protobuf:"bytes,3,opt,name=remove,proto3,oneof"` // take a server out that is stuck or cut off. If it lives, it comes back by itself after ten seconds: drain it, or end it
+	Remove string `protobuf:"bytes,3,opt,name=remove,proto3,oneof"` // take a server out that is stuck or cut off. A member that lives comes back by itself after ten seconds, another server at once: drain it, or end it
 }
 
 type MembersRequest_Target struct {
