@@ -13,8 +13,11 @@ import (
 	"github.com/chaintable/chaintable/internal/calls"
 )
 
-// Seq is the number of a write. It names that operation for ever, and rises along the chain's log: it may serve as a fencing token. A key's version
-// is the Seq of its last write; a missing key has version 0.
+// Seq is the number of a write. It names that operation as long as the chain lives, and rises along the chain's log: it may serve as a fencing token. A
+// key's version is the Seq of its last write; a missing key has version 0.
+//
+// A chain all of whose servers have died begins anew, empty, with another id, and counts from 1 again. It cannot tell numbers of the old one from its
+// own: forget those that are kept elsewhere.
 type Seq uint64
 
 // maxAnswer is the longest answer that is read, in bytes: a value of 16 MiB, with something around it.

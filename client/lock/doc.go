@@ -7,6 +7,9 @@
 // holder's is higher. Give it to what the lock protects, which refuses tokens lower than the highest it has seen. What is protected is in the
 // chain itself? Then put Lease.Guard among the conditions of the transaction that changes it.
 //
+// Tokens are numbers of one chain. If all its servers die, it begins anew, empty, and counts from 1 again: then what refuses low tokens has to be told to
+// forget the highest that it has seen.
+//
 // # How it works
 //
 // The lock is a key; its value names the holder and this spell of holding, and its version is the heartbeat:

@@ -1,8 +1,9 @@
 // The gRPC interface of Chaintable. Any server of a chain answers any request: it reads its own table, forwards writes to the
 // head of the chain, and while it is outside the chain, forwards everything to a server that is in it.
 //
-// Every write gets a number, its seq: it names that operation for ever and rises along the log. The version of a key is the
-// seq of its last write; a missing key has version 0.
+// Every write gets a number, its seq: it names that operation as long as the chain lives, and rises along the log. The version of a key is the
+// seq of its last write; a missing key has version 0. A chain all of whose servers have died begins anew, empty, with another id (View.chain), and
+// counts from 1 again: numbers of the old one mean nothing in it, and it cannot tell them from its own.
 //
 // # Errors
 //
