@@ -88,17 +88,20 @@ func TestHostileConnectionsCostLittle(t *testing.T) {
 	_, address := start(t, server.Config{}, listen(t))
 	friend := connect(t, address)
 	ask(t, friend, fmt.Sprintf("*3\r\n$3\r\nSET\r\n$4\r\nlong\r\n$60000\r\n%s\r\nGET x\r\n", strings.Repeat("v", 60_000)), "+OK\r\n$-1\r\n")
-	p99 := func() time.Duration {
+	// The processor time says what it costs, whatever else the machine does meanwhile; how long it takes is told.
+	cost := func() (processor, p99 time.Duration) {
 		var took []time.Duration
+		before := processorTime(t)
 		for range 5000 {
 			began := time.Now()
 			ask(t, friend, "GET x\r\n", "$-1\r\n")
 			took = append(took, time.Since(began))
 		}
+		processor = processorTime(t) - before
 		slices.Sort(took)
-		return took[len(took)*99/100]
+		return processor, took[len(took)*99/100]
 	}
-	alone := p99()
+	alone, p99Alone := cost()
 	before := resident(t)
 	const connections = 1000
 	for i := range connections {
@@ -112,11 +115,11 @@ func TestHostileConnectionsCostLittle(t *testing.T) {
 			ask(t, friend, "PING\r\n", "+PONG\r\n")
 		}
 	}
-	among := p99()
+	among, p99Among := cost()
 	grown := resident(t) - before
-	t.Logf("%d MiB more, p99 %v, %v before: %.1f times", grown>>20, among, alone, float64(among)/float64(alone))
-	if among > 5*alone {
-		t.Errorf("p99 is %v, and was %v before", among, alone)
+	t.Logf("%d MiB more; 5000 requests: processor %v, %v before: %.2f times; p99 %v, %v before", grown>>20, among, alone, float64(among)/float64(alone), p99Among, p99Alone)
+	if among > 2*alone {
+		t.Errorf("5000 requests cost %v, and %v before", among, alone)
 	}
 	limit := 64 << 20
 	if raceEnabled {
@@ -125,6 +128,16 @@ func TestHostileConnectionsCostLittle(t *testing.T) {
 	if grown > limit {
 		t.Errorf("the process grew by %d MiB", grown>>20)
 	}
+}
+
+// processorTime is what this process has used, of all processors.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // Each stranger gets an error or a closed connection, or waits for the rest; nobody else notices.
