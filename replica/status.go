@@ -22,6 +22,7 @@ type Status struct {
 	Last, Stable, Committed, Applied chain.Seq
 
 	Learner   chain.LearnerProgress
+	Leases    bool // reads are answered under a lease where there is one; false: each asks the chain
 	LeaseLeft time.Duration
 	Pending   int
 	Keys      int
@@ -62,7 +63,7 @@ func (r *Replica) publish() {
 		ID: s.Self.Node, Incarnation: s.Self.Incarnation, Address: s.Self.Address, Role: s.Role, State: s.State, Serving: s.Serving,
 		Chain: s.View.Chain, Epoch: s.View.Epoch, View: s.View,
 		Last: s.Last, Stable: s.Stable, Committed: s.Committed, Applied: s.Applied,
-		Learner: s.Learner, LeaseLeft: s.LeaseLeft, Pending: s.Pending,
+		Learner: s.Learner, Leases: !r.config.Chain.NoLeases, LeaseLeft: s.LeaseLeft, Pending: s.Pending,
 		Keys: t.Len(), Bytes: t.Bytes(), Digest: t.Digest(), MaxMemory: r.config.Chain.MaxMemory, Sessions: t.Sessions(),
 		Predecessor: s.Predecessor, Successor: s.Successor, Hops: s.Hops, Counts: s.Counts,
 	})

@@ -198,6 +198,8 @@ func TestChainIsMeasured(t *testing.T) {
 			of   []string
 		}{
 			{"chaintable_role", 1, []string{"role=" + role}},
+			{"chaintable_position", float64(i + 1), nil},
+			{"chaintable_leases", 1, nil},
 			{"chaintable_members", 3, nil},
 			{"chaintable_members_target", 3, nil},
 			{"chaintable_uncommitted_entries", 0, nil},
@@ -239,5 +241,19 @@ func TestChainIsMeasured(t *testing.T) {
 	}
 	if head, tail := mean(all[0]), mean(all[2]); head <= tail {
 		t.Errorf("committing takes %v s as the head sees it, %v s as the tail does", head, tail)
+	}
+}
+
+// A server without leases says so: that it has none is nothing to be told about.
+func TestNoLeasesAreMeasured(t *testing.T) {
+	m, err := servertest.Run("127.0.0.1:0", servertest.Options{NoLeases: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Kill(t) })
+	waitFor(t, "it to serve", m.Serving)
+	s := scrape(t, m)
+	if leases, left := s.value(t, "chaintable_leases"), s.value(t, "chaintable_lease_left_seconds"); leases != 0 || left != 0 {
+		t.Errorf("leases %v, and %v s left of one; want none", leases, left)
 	}
 }

@@ -62,6 +62,8 @@ func newChain(backend Backend) *chainCollector {
 			gauge("members_target", "How many members the chain wants; 0 for all that register.", func(s *replica.Status) float64 { return float64(s.View.Target) }),
 			gauge("uncommitted_entries", "Seqs from what is known to be committed to the end of the log.", func(s *replica.Status) float64 { return float64(s.Last - s.Committed) }),
 			gauge("lag_entries", "Seqs from what is applied to the end of the log.", func(s *replica.Status) float64 { return float64(s.Last - s.Applied) }),
+			gauge("position", "The server's place among the members: 1 for the head, one more for each behind it; 0 outside.", position),
+			gauge("leases", "1 if reads may be answered under a lease; 0 with --leases=off.", func(s *replica.Status) float64 { return truth(s.Leases) }),
 			gauge("lease_left_seconds", "For how long reads may be answered without a barrier; 0 for no lease.", func(s *replica.Status) float64 { return s.LeaseLeft.Seconds() }),
 			gauge("pending_requests", "Requests of this server that wait for an answer of the chain.", func(s *replica.Status) float64 { return float64(s.Pending) }),
 			gauge("waiting_reads", "Reads that wait for an entry to be applied.", func(s *replica.Status) float64 { return float64(s.Queues.Readers) }),
@@ -111,6 +113,10 @@ func newChain(backend Backend) *chainCollector {
 			},
 		},
 	}
+}
+
+func position(s *replica.Status) float64 {
+	return float64(s.View.Index(chain.MemberID{Node: s.ID, Incarnation: s.Incarnation}) + 1)
 }
 
 func truth(b bool) float64 {

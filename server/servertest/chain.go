@@ -101,6 +101,7 @@ func (c *Chain) Start(address string) *Member {
 type Options struct {
 	Coordinator coord.Client         // nil: one of its own
 	Length      int                  // of the chain, should it make it; zero for all
+	NoLeases    bool                 // each read asks the chain
 	Logger      *slog.Logger         // nil: nobody
 	Change      func(*server.Config) // may change the configuration of its port; nil: as it is
 }
@@ -128,7 +129,7 @@ func Run(address string, o Options) (*Member, error) {
 	m.Replica, err = replica.Start(replica.Config{
 		Chain: chain.Config{
 			Self:           chain.Member{MemberID: chain.MemberID{Node: chain.NodeID(rand.Uint64())}, Address: m.Address},
-			SessionTimeout: SessionTimeout, NewChain: chain.ID(rand.Uint64()), Target: o.Length,
+			SessionTimeout: SessionTimeout, NewChain: chain.ID(rand.Uint64()), Target: o.Length, NoLeases: o.NoLeases,
 		},
 		Table: table.Config{Seed: rand.Uint64()}, Coordinator: o.Coordinator, Links: links, Logger: o.Logger,
 	})
