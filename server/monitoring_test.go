@@ -13,6 +13,8 @@ import (
 	"github.com/VictoriaMetrics/metricsql"
 	dto "github.com/prometheus/client_model/go"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/chaintable/chaintable/internal/needs"
 )
 
 // known is what can be asked Prometheus for: of each metric its type, and its labels with all values that they have.
@@ -143,6 +145,9 @@ func badQuery(k known, query string) (wrong []string) {
 				wrong = append(wrong, badSeries(k, filters, labels)...)
 			}
 		case *metricsql.AggrFuncExpr:
+			if label, ok := e.Args[0].(*metricsql.StringExpr); ok && e.Name == "count_values" {
+				labels[label.S] = true
+			}
 			modifiers = append(modifiers, e.Modifier.Args...)
 		case *metricsql.BinaryOpExpr:
 			modifiers = append(append(modifiers, e.GroupModifier.Args...), e.JoinModifier.Args...)
@@ -316,6 +321,19 @@ func TestMonitoring(t *testing.T) {
 	}
 }
 
+// The dashboard shows what each hop costs, as docs/metrics.md has it in its example.
+func TestHopsAreShown(t *testing.T) {
+	chain := alertStory{then: `chaintable_hop_seconds_count{phase="committed"} +1000
+		chaintable_hop_seconds_sum{phase="committed", instance="a"} +9
+		chaintable_hop_seconds_sum{phase="committed", instance="b"} +8`}.happen(t, chainOfThree(t))
+	query := inRange(dashboardQueries(t, read(t, "../monitoring/grafana-dashboard.json"))["panel What the hop to the successor costs, mean A"])
+	query = strings.NewReplacer("$job", "kv", "$instance", ".*").Replace(query)
+	want := map[string]float64{`{instance="a", job="kv", phase="committed", position="1"}`: 1, `{instance="b", job="kv", phase="committed", position="2"}`: 8}
+	if wrong := promtest(t, needs.Program(t, "promtool"), []byte("groups: []"), chain, "round(1000 * ("+query+"))", want); wrong != "" {
+		t.Error(wrong)
+	}
+}
+
 func read(t *testing.T, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(name)
@@ -343,6 +361,8 @@ func TestMonitoringSeesWhatIsBad(t *testing.T) {
 		`chaintable_requests_total{color="red"}`:                             `color="red"`,
 		`sum by (color) (chaintable_requests_total)`:                         "by color",
 		`chaintable_requests_total and on (color) chaintable_requests_total`: "by color",
+		`sum by (color) (count_values("color", chaintable_requests_total))`:  "",
+		`sum by (color) (count_values("shade", chaintable_requests_total))`:  "by color",
 	} {
 		got := strings.Join(badQuery(k, query), "\n")
 		if (got == "") != (want == "") || want != "unparsed" && !strings.Contains(got, want) {
