@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -66,7 +65,7 @@ func newBench(a *app) *cobra.Command {
 		Short:             "measure how fast the chain is",
 		Long:              benchAbout,
 		Example:           benchExamples,
-		ValidArgsFunction: words(workload.Names()...),
+		ValidArgsFunction: oneOf(workload.Names()...),
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("want one workload: %s", strings.Join(workload.Names(), ", "))
@@ -76,7 +75,7 @@ func newBench(a *app) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Workload, o.Timeout = strings.ToLower(args[0]), a.within(defaultTimeout)
 			if c.Flags().Changed("reads") && o.Workload != workload.Mixed {
-				return usagef("bench: --reads is for the workload %s", workload.Mixed)
+				return usagef("--reads is for the workload %s", workload.Mixed)
 			}
 			if err := o.complete(c.Flags().Changed("seed")); err != nil {
 				return err
@@ -132,7 +131,7 @@ func (o *benchOptions) complete(seeded bool) error {
 		return usagef("--sockets %d: want 1 to %d", o.sockets, maxSockets)
 	}
 	if err := o.Validate(); err != nil {
-		return usagef("%w", err)
+		return usagef("%s", ofWorkload(err))
 	}
 	return nil
 }
@@ -163,7 +162,7 @@ func (b *bench) run(ctx context.Context, stop context.CancelFunc, config client.
 	}
 	runner, err := workload.New(b.options.Config, target)
 	if err != nil {
-		return failf(codeUsage, "%w", err)
+		return failf(codeUsage, "%s", ofWorkload(err))
 	}
 	r, err := b.measure(ctx, runner)
 	stop() // the next signal ends the process, or the deleting
@@ -173,16 +172,23 @@ func (b *bench) run(ctx context.Context, stop context.CancelFunc, config client.
 		}
 	}
 	if b.options.cleanup {
-		err = errors.Join(err, b.clean(runner))
+		if e := b.clean(runner); err == nil {
+			err = e
+		} else if e != nil {
+			b.out.note("%s", ofWorkload(e))
+		}
 	}
 	switch {
 	case err != nil:
-		return failf(codeFailed, "%w", err)
+		return failf(codeFailed, "%s", ofWorkload(err))
 	case r.Answered == 0:
 		return failf(codeFailed, "no request was answered")
 	}
 	return nil
 }
+
+// ofWorkload is what package workload says, for a person, who knows of none.
+func ofWorkload(err error) string { return strings.TrimPrefix(err.Error(), "workload: ") }
 
 // measure loads the keys and runs the workload.
 func (b *bench) measure(ctx context.Context, r *workload.Runner) (*workload.Result, error) {

@@ -21,7 +21,7 @@ func TestBench(t *testing.T) {
 	address := members[1].Address
 	for i, name := range workload.Names() {
 		loop := []string{"--rate=0", "--rate=400"}[i%2]
-		o := call("", address, "bench", name, "--load", "--cleanup", "--keys=50", "--clients=4", "--sockets=2", "--duration=200ms",
+		o := call("", address, "bench", []string{name, strings.ToUpper(name)}[i%2], "--load", "--cleanup", "--keys=50", "--clients=4", "--sockets=2", "--duration=200ms",
 			"--warmup=10ms", "--value-size=1-300", "--prefix=here:", "--seed=7", "--timeout=30s", "-o", "json", loop)
 		if o.code != 0 || o.err != "" {
 			t.Fatalf("%s: exit code %d, complained %q", name, o.code, o.err)
@@ -83,6 +83,11 @@ func TestBenchNotes(t *testing.T) {
 func TestBenchRefuses(t *testing.T) {
 	for _, c := range []struct{ flags, want string }{
 		{"", "want one workload: get, set, mixed, ycsb-a"},
+		{"get --requests 0", "bench: --requests 0: want more than 0"},
+		{"get --duration 0s", "bench: --duration 0s: want more than 0"},
+		{"get --interval 0s", "bench: --interval 0s: want more than 0"},
+		{"get --reads 0.5", "bench: --reads is for the workload mixed"},
+		{"GETS", "table-client: bench: no workload \"gets\": want one of get, set"},
 		{"get set", "want one workload"},
 		{"ycsb-x", "no workload"},
 		{"get --value-size big", "--value-size"},

@@ -15,7 +15,7 @@ import (
 
 // Exit codes, the worse the higher: that of a session is the highest of its commands'.
 const (
-	codeNo        = 1 // no such key, a condition that does not hold, not executed yet, or lost: an answer, and it is no
+	codeNo        = 1 // no such key, a condition that does not hold, not executed yet, lost or forgotten: an answer, and it is no
 	codeUsage     = 2 // a command, or a line of a file, that makes no sense
 	codeFailed    = 3 // not executed, or nobody could be asked
 	codeUncertain = 4 // a write that may have been executed
@@ -114,8 +114,6 @@ func explain(err error) error {
 	switch {
 	case errors.Is(err, client.ErrNotFound):
 		return failf(codeNo, "no such key: %s", show(e.Key))
-	case errors.Is(err, client.ErrCondition):
-		return failf(codeNo, "the condition does not hold for %s", show(e.Key))
 	case e.Outcome == client.MayHaveHappened && e.Op == "members":
 		return failf(codeUncertain, "%s: the chain may or may not be changed, or may be yet: members shows it. It can be asked for again", reason)
 	case e.Outcome == client.MayHaveHappened:

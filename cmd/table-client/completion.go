@@ -32,10 +32,10 @@ bash needs the package bash-completion. zsh needs its own completion: autoload -
   table-client completion zsh > "${fpath[1]}/_table-client"
   table-client completion fish > ~/.config/fish/completions/table-client.fish
   table-client completion powershell | Out-String | Invoke-Expression                 this shell`,
-		ValidArgsFunction: words(names...),
+		ValidArgsFunction: oneOf(names...),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 || shells[args[0]] == nil {
-				return usagef("want completion and one shell: %s", strings.Join(names, ", "))
+				return usagef("want one shell: %s", strings.Join(names, ", "))
 			}
 			return nil
 		},

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -63,7 +62,14 @@ func (a *app) connectionList() ([]connection, error) {
 		return nil, failf(codeUsage, "the connections cannot be read: %w", err)
 	}
 	defer f.Close()
-	all, err := parseConnections(io.LimitReader(f, maxConnections))
+	b, err := io.ReadAll(io.LimitReader(f, maxConnections+1))
+	if err == nil && len(b) > maxConnections {
+		err = fmt.Errorf("longer than %d bytes", maxConnections)
+	}
+	if err != nil {
+		return nil, failf(codeUsage, "the connections cannot be read: %s: %w", path, err)
+	}
+	all, err := parseConnections(string(b))
 	if err != nil {
 		return nil, failf(codeUsage, "%s: %w", path, err)
 	}
@@ -71,10 +77,11 @@ func (a *app) connectionList() ([]connection, error) {
 }
 
 // parseConnections reads lines NAME ADDRESS [CHAIN]; what follows # is a comment.
-func parseConnections(r io.Reader) (all []connection, err error) {
-	lines := bufio.NewScanner(r)
-	for n := 1; lines.Scan(); n++ {
-		text, _, _ := strings.Cut(lines.Text(), "#")
+func parseConnections(file string) (all []connection, err error) {
+	n := 0
+	for line := range strings.Lines(file) {
+		n++
+		text, _, _ := strings.Cut(line, "#")
 		words := strings.Fields(text)
 		if len(words) == 0 {
 			continue
@@ -89,7 +96,7 @@ func parseConnections(r io.Reader) (all []connection, err error) {
 		switch {
 		case !connectionName.MatchString(c.Name):
 			return nil, fmt.Errorf("line %d: %q is no name: want a letter, then letters, digits, dots, dashes or underscores", n, c.Name)
-		case isCommand(c.Name):
+		case isCommand(strings.ToLower(c.Name)):
 			return nil, fmt.Errorf("line %d: %q is a command, and so no name", n, c.Name)
 		case slices.ContainsFunc(all, func(other connection) bool { return other.Name == c.Name }):
 			return nil, fmt.Errorf("line %d: %q is there twice", n, c.Name)
@@ -98,9 +105,6 @@ func parseConnections(r io.Reader) (all []connection, err error) {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
 		all = append(all, c)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("behind line %d: %w", len(all), err)
 	}
 	return all, nil
 }
@@ -143,6 +147,8 @@ The file is the one of --connections, of the variable CHAINTABLE_CONNECTIONS, or
 configuration ($XDG_CONFIG_HOME, ~/.config). It holds nothing secret.`,
 		Example: "  table-client connections\n  table-client cellar status",
 		Args:    none,
+
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(*cobra.Command, []string) error {
 			all, err := a.connectionList()
 			if err != nil {

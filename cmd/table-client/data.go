@@ -41,9 +41,9 @@ func checkSizes(key, data string) error {
 }
 
 // oneWord is for commands with one argument.
-func oneWord(c *cobra.Command, args []string) error {
+func oneWord(_ *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return usagef("want %s and one word behind it: a key with spaces needs quotes, in a shell", c.Name())
+		return usagef("want one word: a key with spaces needs quotes, in a shell")
 	}
 	return nil
 }
@@ -63,7 +63,7 @@ the key, and -- before a key that begins with a dash.`,
   table-client 7001 put --numbered greeting bye       then: verify NUMBER`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
-				return usagef("want put KEY DATA; for no data, put KEY and a space, or \"\" in a shell")
+				return usagef("want KEY DATA; for no data, KEY and a space, or \"\" in a shell")
 			}
 			return nil
 		},
@@ -174,7 +174,7 @@ changes, and the exit code is 1. get -v tells versions.`,
 		Example: "  table-client 7001 get -v greeting\n  table-client 7001 cas greeting 17 hello again\n  table-client 7001 cas lock 0 mine",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 3 {
-				return usagef("want cas KEY VERSION DATA")
+				return usagef("want KEY VERSION DATA")
 			}
 			return nil
 		},
@@ -182,7 +182,7 @@ changes, and the exit code is 1. get -v tells versions.`,
 			key, data := args[0], strings.Join(args[2:], " ")
 			version, err := strconv.ParseUint(args[1], 10, 64)
 			if err != nil {
-				return usagef("cas: %s is no version: want the number that get -v tells, or 0 for a key that is not there", show(args[1]))
+				return usagef("%s is no version: want the number that get -v tells, or 0 for a key that is not there", show(args[1]))
 			}
 			if err := checkSizes(key, data); err != nil {
 				return err
@@ -243,13 +243,13 @@ func newGetKeys(a *app) *cobra.Command {
 		Use:   "getkeys [PREFIX]",
 		Short: "all keys, or those with a prefix, one a line, in quotes if they hold what is not printable",
 		Long: `Print all keys, or those that begin with PREFIX, as they are at one moment, sorted, one a line. The empty key, and one that is not one line of
-text or begins with a quote, is printed in quotes, as JSON writes strings (\x00 is a byte).
+text or begins with a quote, is printed in quotes, as Go writes strings.
 
-In JSON each line is {"key":…}, or {"key_base64":…} for what is no text.`,
+In JSON there is a document for each key, {"key":…}, or {"key_base64":…} for what is no text; none if there is no key.`,
 		Example: "  table-client 7001 getkeys\n  table-client 7001 getkeys user/",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usagef("want getkeys, and at most one prefix")
+				return usagef("want at most one prefix")
 			}
 			return nil
 		},
@@ -314,7 +314,7 @@ and never will; forgotten: executed or lost, so long ago that the servers do not
 		RunE: func(_ *cobra.Command, args []string) error {
 			seq, err := strconv.ParseUint(args[0], 10, 64)
 			if err != nil || seq == 0 {
-				return usagef("verify %s: want the number that a put or del was answered with", show(args[0]))
+				return usagef("want the number that a put or del was answered with, not %s", show(args[0]))
 			}
 			return a.do(func(ctx context.Context, c *client.Client) error {
 				fate, err := c.Verify(ctx, client.Seq(seq))
@@ -322,7 +322,7 @@ and never will; forgotten: executed or lost, so long ago that the servers do not
 					return err
 				}
 				text := fate.String()
-				if fate == client.Pending {
+				if fate == client.Pending && !a.out.plain() {
 					text += ", or no such number was ever given"
 				}
 				err = a.out.result(text+"\n", struct {

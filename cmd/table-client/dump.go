@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +34,8 @@ func newDump(a *app) *cobra.Command {
 nothing. load reads it back:
 
   json   {"key":…,"value":…} a line; what is no text is in key_base64 and value_base64
-  tsv    key, tab, value: fails if a key has a tab or line end, or a value a line end. Load it with --format tsv
+  tsv    key, tab, value: fails if a key has a tab or line end, or begins with a byte order mark, or a value has a line end. Load it with
+         --format tsv
 
 With - what is told besides, and in JSON too, goes to standard error.
 
@@ -41,9 +43,10 @@ FILE appears, or takes the place of an older one, when all is in it and on the d
 --timeout counts while nothing comes from the server. If that goes away, dump begins again with another; not so for standard output.`,
 		Example: "  table-client 7001 dump table.json\n  table-client 7001 dump - | gzip > table.json.gz\n  table-client 7001 dump --prefix user/ --format tsv users.tsv",
 		Args: func(_ *cobra.Command, args []string) error {
+			a.out.toNotes = slices.Contains(args, "-")
 			switch {
 			case len(args) != 1 || args[0] == "":
-				return usagef("want dump and the name of a file; - is standard output")
+				return usagef("want the name of a file; - is standard output")
 			case form != linesJSON && form != linesTSV:
 				return usagef("--format %s: want json or tsv", show(form))
 			}
@@ -60,10 +63,10 @@ FILE appears, or takes the place of an older one, when all is in it and on the d
 }
 
 func (a *app) dump(path, prefix, form string) error {
-	if path == "-" {
-		a.out.toNotes = true
-	} else if _, err := replaceable(path); err != nil {
-		return err
+	if path != "-" {
+		if _, err := replaceable(path); err != nil {
+			return err
+		}
 	}
 	if err := a.reach(); err != nil {
 		return err
@@ -158,6 +161,9 @@ func localError(err error) error {
 func dumpLine(e client.Entry, form string) ([]byte, error) {
 	if form == linesJSON {
 		return encode(newRecord(e.Key, e.Value))
+	}
+	if strings.HasPrefix(e.Key, "\ufeff") {
+		return nil, failf(codeUsage, "the key %s begins with a byte order mark: use --format json", clean(show(e.Key), 80))
 	}
 	if strings.ContainsAny(e.Key, "\t\n") || strings.Contains(string(e.Value), "\n") {
 		return nil, failf(codeUsage, "the key %s, or its value, has a tab or a line end: use --format json", clean(show(e.Key), 80))

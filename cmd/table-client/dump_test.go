@@ -78,6 +78,17 @@ func TestDumpFails(t *testing.T) {
 	if all, err := os.ReadDir(filepath.Dir(path)); err != nil || len(all) != 1 {
 		t.Errorf("left behind: %v, %v", all, err)
 	}
+	call("put \ufeffl x\n", address).unnumbered().check(t, "a byte order mark", 0, "operation N\n", "")
+	call("", address, "dump", "--format", "tsv", "--prefix", "\ufeff", path).check(t, "it as the first key", 2, "", "begins with a byte order mark: use --format json")
+	call("del \ufeffl\n", address).unnumbered().check(t, "without it", 0, "operation N\n", "")
+	dangling := filepath.Join(filepath.Dir(path), "dangling")
+	if err := os.Symlink("missing", dangling); err != nil {
+		t.Fatal(err)
+	}
+	call("", nobody(t), "dump", dangling).check(t, "a link to nothing", 2, "", "is a link to what is not there")
+	if err := os.Remove(dangling); err != nil {
+		t.Fatal(err)
+	}
 	call("", address, "dump", filepath.Join(path, "x")).check(t, "no folder", 2, "", "cannot write "+filepath.Join(path, "x")+": not a directory\n")
 	call("", nobody(t), "dump", filepath.Dir(path)).check(t, "a folder, before anything is asked", 2, "", "cannot write "+filepath.Dir(path)+": is a folder\n")
 	call("", nobody(t), "dump", os.DevNull).check(t, "a device", 2, "", "is no regular file; - is standard output")

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/peterh/liner"
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -93,27 +94,37 @@ func completeLine(a *app, line string, pos int) (head string, completions []stri
 	before, tail := string(runes[:pos]), string(runes[pos:])
 	at := strings.LastIndexByte(before, ' ') + 1
 	head, word := before[:at], before[at:]
-	root := newRoot(a)
+	root := newRoot(&app{options: a.options, in: a.in, out: a.out, address: a.address, line: true}) // flags of this line hold for it alone
 	args := strings.Fields(head)
 	if len(args) == 0 {
 		for _, c := range root.Commands() {
-			completions = append(completions, c.Name())
+			if c.Name() != "completion" { // which is for shells
+				completions = append(completions, c.Name())
+			}
 		}
 		return head, fitting(completions, word), tail
 	}
+	args[0] = strings.ToLower(args[0])
 	c, args, err := root.Find(args)
-	switch {
-	case err != nil || c == root:
+	if err != nil || c == root {
 		return head, nil, tail
-	case strings.HasPrefix(word, "-"):
+	}
+	complete, flag := c.ValidArgsFunction, flagBefore(c, args)
+	if flag != nil {
+		complete, _ = c.GetFlagCompletionFunc(flag.Name)
+	} else if c.ParseFlags(args) == nil {
+		args = c.Flags().Args()
+	}
+	switch {
+	case flag == nil && strings.HasPrefix(word, "-"):
 		c.Flags().VisitAll(func(f *pflag.Flag) { completions = append(completions, "--"+f.Name) })
 		c.InheritedFlags().VisitAll(func(f *pflag.Flag) { completions = append(completions, "--"+f.Name) })
-	case len(args) == 0 && c.HasSubCommands():
+	case flag == nil && len(args) == 0 && c.HasSubCommands():
 		for _, sub := range c.Commands() {
 			completions = append(completions, sub.Name())
 		}
-	case c.ValidArgsFunction != nil:
-		found, _ := c.ValidArgsFunction(c, args, word)
+	case complete != nil:
+		found, _ := complete(c, args, word)
 		for _, f := range found {
 			name, _, _ := strings.Cut(f, "\t") // what follows describes it
 			completions = append(completions, name)
@@ -122,6 +133,26 @@ func completeLine(a *app, line string, pos int) (head string, completions []stri
 		return head, files(word), tail
 	}
 	return head, fitting(completions, word), tail
+}
+
+// flagBefore is the flag whose value comes behind these words; nil for none.
+func flagBefore(c *cobra.Command, words []string) *pflag.Flag {
+	if len(words) == 0 {
+		return nil
+	}
+	var f *pflag.Flag
+	last := words[len(words)-1]
+	if name, long := strings.CutPrefix(last, "--"); long {
+		f = c.Flag(name)
+	} else if short, ok := strings.CutPrefix(last, "-"); ok && len(short) == 1 {
+		if f = c.Flags().ShorthandLookup(short); f == nil {
+			f = c.InheritedFlags().ShorthandLookup(short)
+		}
+	}
+	if f == nil || f.NoOptDefVal != "" {
+		return nil
+	}
+	return f
 }
 
 // fitting are the words with the prefix, each with a space behind it.

@@ -39,10 +39,22 @@ func flagError(c *cobra.Command, err error) error {
 	case errors.As(err, &bad) && wanted[bad.GetFlag().Value.Type()] != "":
 		text = fmt.Sprintf("--%s %s: want %s", bad.GetFlag().Name, show(bad.GetValue()), wanted[bad.GetFlag().Value.Type()])
 	}
-	if c.HasParent() {
-		text = c.Name() + ": " + text
-	}
 	return usagef("%s", text)
+}
+
+// wantsJSON looks for -o json in words whose flags could not be read.
+func wantsJSON(words []string) bool {
+	for i, w := range words {
+		switch {
+		case w == "--":
+			return false
+		case slices.Contains([]string{"-ojson", "-o=json", "--output=json"}, w):
+			return true
+		case w == "-o" || w == "--output":
+			return slices.Contains(words[i+1:min(i+2, len(words))], formJSON)
+		}
+	}
+	return false
 }
 
 // behindDashes is how a command takes a key that looks like a flag; empty if it takes none.

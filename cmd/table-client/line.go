@@ -19,6 +19,7 @@ func parseLine(line string) []string {
 	name = strings.ToLower(name)
 	before, ok := takesRest[name]
 	if !ok {
+		line = strings.TrimSuffix(line, "\r") // of a script from another system; in data it counts
 		return strings.FieldsFunc(line, func(r rune) bool { return r == ' ' })
 	}
 	words := []string{name}

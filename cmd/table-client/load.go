@@ -55,9 +55,9 @@ func newLoad(a *app) *cobra.Command {
   tsv    key, tab, value: everything behind the first tab is the value
   json   {"key":…,"value":…}; key_base64 and value_base64 hold what is no text. dump writes this
   lines  each line is a key, and its value the number of the line
-  auto   json if the first line begins with {, else tsv
+  auto   json if the first of them begins with {, else tsv
 
-Empty lines are passed over, and so is a byte order mark. Else the bytes are taken as they are: a carriage return at the end belongs to the value.
+Lines with nothing but spaces are passed over, and so is a byte order mark at the start. Else the bytes are taken as they are: a carriage return at the end belongs to the value.
 
 Many lines are under way at a time, but those with the same key one after the other: the last one counts. A line is tried again until its --timeout (1m) is
 over, and takes effect once; servers may come and go meanwhile.
@@ -72,9 +72,9 @@ some behind it may be, which does no harm: load FILE --from LINE puts them again
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case len(args) != 1:
-				return usagef("want load and the name of one file; - is standard input")
+				return usagef("want the name of one file; - is standard input")
 			case args[0] == "-" && a.line:
-				return usagef("load: standard input has the commands: want the name of a file")
+				return usagef("standard input has the commands: want the name of a file")
 			case o.parallel < 1 || o.parallel > maxParallel:
 				return usagef("--parallel %d: want 1 to %d", o.parallel, maxParallel)
 			case o.from < 1:
@@ -138,13 +138,13 @@ type loader struct {
 	timeout time.Duration // of each line
 	bar     *bar          // nil for none
 
-	began    time.Time
-	due      time.Time       // of the next line
-	busy     map[string]bool // keys under way
-	under    int             // lines under way
-	bytes    int             // of their values
-	done     chan loadResult
-	finished int64 // bytes of lines
+	began time.Time
+	due   time.Time       // of the next line
+	busy  map[string]bool // keys under way
+	under int             // lines under way
+	bytes int             // of their values
+	done  chan loadResult
+	read  int64 // bytes of the file
 
 	written, bad int
 	next         int           // the first line that was not begun
@@ -222,7 +222,7 @@ func (l *loader) run(ctx context.Context, stop func(), in io.Reader) error {
 			l.end(r)
 		case <-due:
 		case <-draw.C:
-			l.bar.show(l.finished, uint64(l.written))
+			l.bar.show(l.read, uint64(l.written))
 		case <-ended:
 			more, ended = false, nil
 			stop()
@@ -247,7 +247,7 @@ func unblock(in io.Reader) bool {
 
 // take takes a line that was read. A bad one is nil.
 func (l *loader) take(line loadLine) *loadLine {
-	l.next = line.number
+	l.next, l.read = line.number, line.end
 	read := readError{}
 	switch {
 	case line.bad == nil:
@@ -292,7 +292,6 @@ func (l *loader) end(r loadResult) {
 	delete(l.busy, r.key)
 	l.under--
 	l.bytes -= len(r.value)
-	l.finished += int64(r.bytes)
 	if r.err != nil {
 		l.fail(r.number, explain(r.err))
 		return
@@ -333,9 +332,17 @@ func (l *loader) tell(ctx context.Context) error {
 	}
 	switch {
 	case len(l.failed) > 0:
-		return failf(worst, "the load has stopped. All lines before %d are in: go on with --from %d", sum.Next, sum.Next)
+		return failf(worst, "the load has stopped. %s", goOn(sum.Next))
 	case worst > 0:
-		return failf(worst, "interrupted. All lines before %d are in: go on with --from %d", sum.Next, sum.Next)
+		return failf(worst, "interrupted. %s", goOn(sum.Next))
 	}
 	return nil
+}
+
+// goOn says with which line to go on.
+func goOn(line int) string {
+	if line == 1 {
+		return "Begin again: no line need be in"
+	}
+	return fmt.Sprintf("All lines before %d are in: go on with --from %d", line, line)
 }

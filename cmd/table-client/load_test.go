@@ -58,7 +58,11 @@ func TestLoadLines(t *testing.T) {
 		"no value":           {linesJSON, `{"key":"v"}`, "1: want value or value_base64"},
 		"two values":         {linesJSON, `{"key":"k","value":"","value_base64":""}`, "1: want value or value_base64"},
 		"another field":      {linesJSON, `{"key":"k","value":"v","ttl":1}`, `1: no JSON object with key and value: unknown field "ttl"`},
-		"another type":       {linesJSON, `{"key":1,"value":"v"}`, "1: no JSON object with key and value: key is a number: want a text in quotes"},
+		"another type":       {linesJSON, `{"key":1,"value":"v"}`, "1: no JSON object with key and value: key is no text in quotes"},
+		"another version":    {linesJSON, `{"key":"k","value":"v","version":"7"}`, "1: no JSON object with key and value: version is no whole number"},
+		"base64 of what":     {linesJSON, `{"key":"k","value_base64":["a"]}`, "1: no JSON object with key and value: value_base64 is no base64 in quotes"},
+		"JSON behind spaces": {linesAuto, "\n  \n {\"key\":\"k\",\"value\":\"v\"}\n\t\n", "3 k=v"},
+		"JSON as tabs":       {linesTSV, "{\"key\":\"k\"}", "1: no tab between key and value: is it --format json?"},
 		"no object":          {linesJSON, `7`, "1: no JSON object with key and value: it is a JSON number"},
 		"an array":           {linesJSON, `[]`, "1: a JSON array: want an object on each line, as jq -c '.[]' makes them"},
 		"an array, unsaid":   {linesAuto, "[\n{}]", "1: a JSON array: want an object"},
@@ -173,6 +177,8 @@ func TestLoadFails(t *testing.T) {
 		"a line":         {"a\t\nbad\t\nc\t\nd\t\n", loadOptions{parallel: 1}, 3, 1, "line 2: no\n", "All lines before 2 are in: go on with --from 2"},
 		"several":        {"a\t\nbad\t\nworse\t\nd\t\n", loadOptions{parallel: 4}, 4, 2, "line 2: no\ntable-client: line 3: perhaps\n", "before 2 are in"},
 		"a bad one":      {"a\t\nb\nc\t\n", loadOptions{parallel: 4}, 2, 1, "line 2: no tab", "before 2 are in"},
+		"skipped, then":  {"a\t\nb\nbad\t\n", loadOptions{parallel: 1, skipBad: true}, 3, 1, "line 2: no tab", "before 3 are in: go on with --from 3"},
+		"the first":      {"bad\t\na\t\n", loadOptions{parallel: 1}, 3, 0, "line 1: no\n", "Begin again: no line need be in"},
 		"skipped":        {"a\t\nb\nc\t\n", loadOptions{parallel: 4, skipBad: true}, 0, 2, "line 2: no tab", ""},
 		"from the third": {"bad\t\nworse\t\nc\t\nd\t\nbad\t\n", loadOptions{parallel: 4, from: 3}, 3, 2, "line 5: no\n", "before 5 are in"},
 		"at the end":     {"a\t\nb\t\n", loadOptions{parallel: 4, from: 3}, 0, 0, "", ""},
@@ -197,12 +203,43 @@ func TestLoadFails(t *testing.T) {
 			t.Errorf("%s: code %d, %d written, %v, noted %q", name, codeOf(err), l.written, err, notes.String())
 		}
 	}
-	l := newLoader(newApp(nil, io.Discard, io.Discard), loadOptions{form: linesAuto, parallel: 4, from: 1})
-	l.put = func(context.Context, string, []byte) error { return nil }
-	broken := io.MultiReader(strings.NewReader("a\t\n"), &reader{errors.New("input/output error")})
-	if err := l.run(t.Context(), func() {}, broken); codeOf(err) != 3 || !strings.Contains(err.Error(), "before 2 are in") {
-		t.Errorf("a file that breaks off: %v", err)
+	for from, says := range map[int]string{1: "before 2 are in", 3: "before 2 are in"} {
+		l := newLoader(newApp(nil, io.Discard, io.Discard), loadOptions{form: linesAuto, parallel: 4, from: from})
+		l.put = func(context.Context, string, []byte) error { return nil }
+		broken := io.MultiReader(strings.NewReader("a\t\n"), &reader{errors.New("input/output error")})
+		if err := l.run(t.Context(), func() {}, broken); codeOf(err) != 3 || !strings.Contains(err.Error(), says) {
+			t.Errorf("a file that breaks off, from line %d: %v", from, err)
+		}
 	}
+}
+
+// A signal ends a load that passes over lines.
+func TestLoadIsInterruptedBeforeItsLines(t *testing.T) {
+	for name, line := range map[string]string{"empty": "\n", "skipped": "k\tv\n"} {
+		l := newLoader(newApp(nil, io.Discard, io.Discard), loadOptions{form: linesAuto, parallel: 4, from: 1 << 60})
+		ctx, cancel := context.WithCancel(t.Context())
+		err := l.run(ctx, func() {}, &endless{line: line, after: 10, then: cancel})
+		if codeOf(err) != 3 || !strings.Contains(err.Error(), "interrupted") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// endless repeats a line for ever. After some reads it calls then, once.
+type endless struct {
+	line  string
+	after int
+	then  func()
+}
+
+func (e *endless) Read(b []byte) (n int, _ error) {
+	if e.after--; e.after == 0 {
+		e.then()
+	}
+	for n < len(b)-len(e.line) {
+		n += copy(b[n:], e.line)
+	}
+	return n, nil
 }
 
 type reader struct{ err error }

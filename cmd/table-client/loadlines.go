@@ -30,8 +30,9 @@ const maxLoadLine = 6*(table.MaxKeyBytes+table.MaxValueBytes) + 1024
 
 // loadLine is a line of a file, or what is wrong with it.
 type loadLine struct {
-	number int // from 1
-	bytes  int // with its end
+	number int   // from 1
+	end    int64 // the offset behind it
+	blank  bool  // to be passed over
 	key    string
 	value  []byte
 	bad    error
@@ -41,7 +42,8 @@ type loadLine struct {
 type lineSource struct {
 	r    *bufio.Reader
 	form string
-	last int // the number of the last line that was read
+	last int   // the number of the last line that was read
+	read int64 // how many bytes lines have had, with their ends
 }
 
 func newLineSource(r io.Reader, form string) *lineSource {
@@ -60,7 +62,10 @@ func (s *lineSource) send(ctx context.Context, from int, to chan<- loadLine) {
 		if err != nil {
 			l = loadLine{number: s.last + 1, bad: readError{err}}
 		}
-		if l.number < from || l.bytes == 0 && l.bad == nil {
+		if err == nil && (l.number < from || l.blank) {
+			if ctx.Err() != nil {
+				return
+			}
 			continue
 		}
 		select {
@@ -77,37 +82,40 @@ func (s *lineSource) send(ctx context.Context, from int, to chan<- loadLine) {
 // readError is that a file cannot be read on.
 type readError struct{ error }
 
-// next is the next line; without wanted it is only counted. A line without bytes is empty, and passed over.
+// next is the next line; without wanted it is only counted.
 func (s *lineSource) next(wanted bool) (loadLine, error) {
 	text, err := readLine(s.r, maxLoadLine)
 	if err != nil && !errors.Is(err, errLong) {
-		if joined := (interface{ Unwrap() []error })(nil); errors.As(err, &joined) { // io.EOF with what it was
-			err = joined.Unwrap()[1]
-		}
 		return loadLine{}, err
 	}
 	s.last++
+	s.read += int64(len(text)) + 1
 	if s.last == 1 {
 		text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	}
-	if s.form == linesAuto {
+	l := loadLine{number: s.last, end: s.read, blank: err == nil && len(bytes.Trim(text, " \r")) == 0}
+	if s.form == linesAuto && !l.blank {
 		s.form = linesTSV
-		if bytes.HasPrefix(text, []byte("{")) {
+		if isObject(text) {
 			s.form = linesJSON
 		}
 	}
-	l := loadLine{number: s.last, bytes: len(text) + 1}
 	switch {
 	case err != nil:
 		l.bad = fmt.Errorf("longer than %d bytes", maxLoadLine)
 	case !wanted:
-	case len(bytes.Trim(text, " \r")) == 0, s.form == linesJSON && len(bytes.TrimSpace(text)) == 0:
-		l.bytes = 0
+	case l.blank:
+		return l, nil
+	case s.form == linesJSON && len(bytes.TrimSpace(text)) == 0: // in tsv a tab is the empty key, and no value
+		l.blank = true
+		return l, nil
 	case s.form == linesTSV:
 		key, value, found := bytes.Cut(text, []byte("\t"))
 		switch {
 		case !found && isArray(text):
 			l.bad = errArray
+		case !found && isObject(text):
+			l.bad = errors.New("no tab between key and value: is it --format json?")
 		case !found:
 			l.bad = errors.New("no tab between key and value (--format lines takes each line as a key)")
 		}
@@ -129,7 +137,9 @@ func (s *lineSource) next(wanted bool) (loadLine, error) {
 // errArray is that a file is one JSON array, which tools like to make.
 var errArray = errors.New("a JSON array: want an object on each line, as jq -c '.[]' makes them")
 
-func isArray(text []byte) bool { return bytes.HasPrefix(text, []byte("[")) }
+func isArray(text []byte) bool { return bytes.HasPrefix(bytes.TrimLeft(text, " "), []byte("[")) }
+
+func isObject(text []byte) bool { return bytes.HasPrefix(bytes.TrimLeft(text, " "), []byte("{")) }
 
 // jsonError is what a person is told of JSON that is no record.
 func jsonError(err error) error {
@@ -142,8 +152,12 @@ func jsonError(err error) error {
 		return errors.New("what is in key_base64 or value_base64 is no base64")
 	case errors.As(err, &kind) && kind.Field == "":
 		return fmt.Errorf("it is a JSON %s", kind.Value)
+	case errors.As(err, &kind) && kind.Field == "version":
+		return errors.New("version is no whole number")
+	case errors.As(err, &kind) && strings.HasSuffix(kind.Field, "_base64"):
+		return fmt.Errorf("%s is no base64 in quotes", kind.Field)
 	case errors.As(err, &kind):
-		return fmt.Errorf("%s is a %s: want a text in quotes", kind.Field, kind.Value)
+		return fmt.Errorf("%s is no text in quotes", kind.Field)
 	}
 	return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 }

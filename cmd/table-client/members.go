@@ -37,7 +37,7 @@ SERVER is the address of a server as it is shown, a port of this machine, or a s
 		Example: "  table-client 7001 members\n  table-client 7001 members drain 10.0.0.2:7001",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("members %s: want add, drain, remove, head or target", show(args[0]))
+				return usagef("want add, drain, remove, head or target, not %s", show(args[0]))
 			}
 			return nil
 		},
@@ -51,7 +51,7 @@ SERVER is the address of a server as it is shown, a port of this machine, or a s
 			ValidArgsFunction: cobra.NoFileCompletions, DisableFlagsInUseLine: true,
 			Args: func(_ *cobra.Command, args []string) error {
 				if len(args) != 1 || args[0] == "" {
-					return usagef("want members %s and the address or the id of one server", name)
+					return usagef("want the address or the id of one server")
 				}
 				return nil
 			},
@@ -83,14 +83,14 @@ SERVER is the address of a server as it is shown, a port of this machine, or a s
 		ValidArgsFunction: cobra.NoFileCompletions, DisableFlagsInUseLine: true,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("want members target and a number")
+				return usagef("want a number")
 			}
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			n, err := strconv.ParseUint(args[0], 10, 32)
 			if err != nil {
-				return usagef("members target %s: want a number; 0 is all servers that register", show(args[0]))
+				return usagef("want a number, not %s; 0 is all servers that register", show(args[0]))
 			}
 			return a.change(func(ctx context.Context, c *client.Client) error { return c.SetTarget(ctx, n) })
 		},

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
 )
 
 // replaceFile writes a file beside path, which then takes its place: so path is always one or the other, whole, also after a loss of power. It is for
@@ -15,7 +17,7 @@ func replaceFile(path string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	f, err := os.CreateTemp(filepath.Dir(path), ".table-client-*")
 	if err != nil {
 		return badPath(path, err) // not of the name that nobody has given
 	}
@@ -38,9 +40,13 @@ func replaceFile(path string, write func(io.Writer) error) error {
 // replaceable is where the file is that path names, or will be.
 func replaceable(path string) (string, error) {
 	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(path); err == nil {
+			return "", badPath(path, errors.New("is a link to what is not there"))
+		}
 		return path, nil
+	}
+	switch {
 	case err != nil:
 		return "", badPath(path, err)
 	case info.IsDir():
@@ -55,12 +61,15 @@ func replaceable(path string) (string, error) {
 	return target, nil
 }
 
-// badPath is that no file can be written there.
+// badPath is that no file can be written there. It is the user's fault, unless the system lacks something.
 func badPath(path string, err error) error {
+	code := codeUsage
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {
-		err = e.Err
+		if err = e.Err; slices.Contains([]error{syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE, syscall.EIO}, err) {
+			code = codeFailed
+		}
 	}
-	return failf(codeUsage, "cannot write %s: %w", show(path), err)
+	return failf(code, "cannot write %s: %w", show(path), err)
 }
 
 // syncFolder makes durable what a folder holds.

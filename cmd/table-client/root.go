@@ -33,7 +33,7 @@ one, too, if there is no other: {"error":…,"code":…}, code being the exit co
 
 Exit codes, of several commands the highest:
   0  done
-  1  no such key; a condition that does not hold; an operation that is pending or lost
+  1  no such key; a condition that does not hold; an operation that is pending, lost or forgotten
   2  wrong usage, or a file that makes no sense
   3  not executed, or no server could be reached: it can be tried again
   4  uncertain: a write that was sent, and may or may not be executed`
@@ -67,6 +67,9 @@ Flags of all commands:
 
 const defaultChain = "main"
 
+// maxSuggestions is how many commands may have been meant by one that is not there.
+const maxSuggestions = 3
+
 // Groups of commands, in the list of them.
 const (
 	groupData  = "data"
@@ -97,7 +100,8 @@ func newRoot(a *app) *cobra.Command {
 			if len(args) == 0 {
 				return nil
 			}
-			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+			if near := c.SuggestionsFor(args[0]); args[0] != "" && len(near) > 0 {
+				near = near[:min(len(near), maxSuggestions)]
 				return usagef("unknown command %s: did you mean %s?", show(args[0]), strings.Join(near, " or "))
 			}
 			return usagef("unknown command %s", show(args[0]))
@@ -115,6 +119,7 @@ func newRoot(a *app) *cobra.Command {
 	root.Flags().Bool("version", false, "print the version") // without cobra's -v, which get has
 	f := root.PersistentFlags()
 	f.SortFlags = false
+	f.BoolP("help", "h", false, "tell more about the command")
 	f.StringVar(&a.chain, "chain", a.chain, "name of the chain in ZooKeeper")
 	f.DurationVar(&a.timeout, "timeout", a.timeout, "how long a command may take, all tries together (default 5s; 1m for a change of members, and for each line of load)")
 	f.StringVarP(&a.form, "output", "o", a.form, "form of what is printed: table, plain (cells with a tab between them) or json (default: table on a terminal, else plain)")
@@ -137,7 +142,6 @@ func newRoot(a *app) *cobra.Command {
 	root.SetHelpCommandGroupID(groupOther)
 	root.CompletionOptions.DisableDefaultCmd = true // there is newCompletion
 	root.InitDefaultHelpCmd()
-	root.InitDefaultHelpFlag()
 	for _, c := range root.Commands() {
 		c.DisableFlagsInUseLine = true
 		if withoutAddress[c.Name()] {
@@ -155,9 +159,19 @@ func isCommand(name string) bool {
 	return slices.ContainsFunc(newRoot(newApp(nil, io.Discard, io.Discard)).Commands(), func(c *cobra.Command) bool { return c.Name() == name })
 }
 
-// words completes to one of them.
+// words completes a flag's value to one of them.
 func words(all ...string) cobra.CompletionFunc {
 	return cobra.FixedCompletions(all, cobra.ShellCompDirectiveNoFileComp)
+}
+
+// oneOf completes a command's only argument to one of them.
+func oneOf(all ...string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return all, cobra.ShellCompDirectiveNoFileComp
+	}
 }
 
 // main carries out a command line: [FLAGS] ADDR [COMMAND [ARG...]], or [FLAGS] and one of the commands that need no ADDR.
@@ -171,19 +185,19 @@ func (a *app) main(args []string) error {
 	switch {
 	case err != nil:
 		return flagError(root, err)
-	case root.Flags().Lookup("help").Changed || root.Flags().Lookup("version").Changed:
+	case root.PersistentFlags().Lookup("help").Changed || root.Flags().Lookup("version").Changed:
 		root.SetArgs(args)
 		return root.Execute()
 	case len(rest) == 0:
 		return usagef("want the address of a server or of ZooKeeper: table-client 127.0.0.1:7001")
-	case isCommand(rest[0]):
+	case isCommand(strings.ToLower(rest[0])):
 		return a.execute(root, rest)
 	}
 	a.address = rest[0]
 	return a.execute(root, rest[1:])
 }
 
-// execute carries out a command, in small or capital letters. An error of wrong usage knows which command that was.
+// execute carries out a command, in small or capital letters. An error of wrong usage tells which command that was.
 func (a *app) execute(root *cobra.Command, words []string) error {
 	words = append([]string{}, words...) // not nil, for which cobra would take the process's
 	if len(words) > 0 && isCommand(strings.ToLower(words[0])) {
@@ -192,11 +206,24 @@ func (a *app) execute(root *cobra.Command, words []string) error {
 	root.SetArgs(words)
 	c, err := root.ExecuteC()
 	f := failure{}
-	if errors.As(err, &f) && f.usage && c.Name() != "help" {
-		f.about, _ = strings.CutPrefix(strings.TrimPrefix(c.CommandPath(), root.CommandPath()), " ")
-		return f
+	if !errors.As(err, &f) || !f.usage {
+		return err
 	}
-	return err
+	if a.form == "" && wantsJSON(words) { // behind what could not be read
+		a.form = formJSON
+	}
+	if f.about = pathOf(c); f.about == "help" {
+		f.about = ""
+	}
+	if f.about != "" {
+		f.error = fmt.Errorf("%s: %w", f.about, f.error)
+	}
+	return f
+}
+
+// pathOf is what a command is called behind ADDR: its name, for members' commands two words, and nothing for the root.
+func pathOf(c *cobra.Command) string {
+	return strings.TrimPrefix(strings.TrimPrefix(c.CommandPath(), c.Root().CommandPath()), " ")
 }
 
 // front reads the flags before ADDR, and returns what follows.
@@ -222,7 +249,7 @@ func (a *app) begin(c *cobra.Command) error {
 		return usagef("--output %s: want table, plain or json", show(a.form))
 	case strings.HasPrefix(c.Name(), "__"): // a shell asks for completions
 	case a.address == "" && !withoutAddress[c.Name()]:
-		return usagef("want the address first: table-client 127.0.0.1:7001 %s", strings.TrimPrefix(c.CommandPath(), c.Root().CommandPath()+" "))
+		return usagef("want the address first: table-client 127.0.0.1:7001 %s", pathOf(c))
 	}
 	return nil
 }
@@ -231,6 +258,7 @@ func (a *app) begin(c *cobra.Command) error {
 func (a *app) complete(root *cobra.Command, args []string) []string {
 	before, last := args[1:len(args)-1], args[len(args)-1]
 	rest, err := front(root, before)
+	unquote(root)
 	hide := func(address bool) {
 		for _, c := range root.Commands() {
 			c.Hidden = c.Hidden || withoutAddress[c.Name()] != address
@@ -257,6 +285,16 @@ func (a *app) complete(root *cobra.Command, args []string) []string {
 	hide(false)
 	root.ValidArgsFunction = cobra.NoFileCompletions
 	return slices.Concat(args[:1], rest[1:], []string{last})
+}
+
+// unquote takes out of the texts of flags the quotes that help understands, and shells show.
+func unquote(c *cobra.Command) {
+	bare := func(f *pflag.Flag) { f.Usage = strings.ReplaceAll(f.Usage, "`", "") }
+	c.Flags().VisitAll(bare)
+	c.PersistentFlags().VisitAll(bare)
+	for _, sub := range c.Commands() {
+		unquote(sub)
+	}
 }
 
 // newHelp shows the list of commands, or tells about one.
@@ -289,9 +327,8 @@ func newHelp(a *app) *cobra.Command {
 			case about == root && len(rest) > 0:
 				return root.Args(root, rest)
 			case len(rest) > 0:
-				return usagef("%s has no command %s", about.Name(), show(rest[0]))
+				return usagef("%s has no command %s", pathOf(about), show(rest[0]))
 			}
-			about.InitDefaultHelpFlag()
 			return about.Help()
 		},
 	}
@@ -321,9 +358,9 @@ func newQuit(a *app) *cobra.Command {
 }
 
 // none refuses arguments.
-func none(c *cobra.Command, args []string) error {
+func none(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usagef("%s takes no arguments", c.Name())
+		return usagef("it takes no arguments")
 	}
 	return nil
 }

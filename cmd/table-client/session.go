@@ -52,20 +52,24 @@ func (a *app) session() error {
 			}
 			break
 		}
-		a.cut = false
+		a.cut, a.out.answered, a.out.toNotes = false, false, false
 		if !person {
 			a.number++
 		}
-		if err == nil {
+		switch {
+		case err == nil:
 			err = a.obey(line)
-		} else {
+		case errors.Is(err, errLong):
 			a.complain(err)
+		default:
+			err = failf(codeFailed, "standard input cannot be read on: %w", err)
+			a.complain(err)
+			a.quit = true
 		}
 		if worst = max(worst, codeOf(err)); a.cut && !person {
 			break
 		}
 	}
-	a.number = 0
 	if person || worst == 0 {
 		return nil
 	}
@@ -87,7 +91,6 @@ func (a *app) obey(line string) error {
 	}
 	before := a.options
 	defer func() { a.options = before }()
-	a.out.answered, a.out.toNotes = false, false
 	err := a.execute(newRoot(a), words)
 	a.complain(err)
 	return err
@@ -115,7 +118,7 @@ func readLine(r *bufio.Reader, limit int) (line []byte, err error) {
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
 		case err != nil && !errors.Is(err, io.EOF):
-			return nil, errors.Join(io.EOF, err)
+			return nil, err
 		case err != nil && len(line) == 0:
 			return nil, io.EOF
 		case err == nil:

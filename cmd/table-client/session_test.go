@@ -43,13 +43,15 @@ func TestSession(t *testing.T) {
 		"nothing":                {"", 0, "", ""},
 		"quit":                   {"quit\nbogus\n", 0, "", ""},
 		"no such key":            {"get nope\nsize\n", 1, "4\n", "table-client: line 1: no such key: nope\n"},
-		"usage is worse":         {"put k\nget nope\n", 2, "", "want put KEY DATA"},
-		"keys without data":      {"put  \nput  x\n", 2, "", "want put KEY DATA"},
-		"several words":          {"get a b\n", 2, "", "want get and one word"},
+		"usage is worse":         {"put k\nget nope\n", 2, "", "put: want KEY DATA"},
+		"keys without data":      {"put  \nput  x\n", 2, "", "put: want KEY DATA"},
+		"several words":          {"get a b\n", 2, "", "get: want one word"},
 		"a line without end":     {"size", 0, "4\n", ""},
 		"bytes that are no text": {"\x00\xff\xfe\n", 2, "", "unknown command"},
 		"a line too long":        {"put k " + strings.Repeat("v", maxCommand) + "\nsize\n", 2, "4\n", "is skipped"},
 		"flags alone":            {"-o plain\nsize\n", 2, "4\n", "line 1: want a command"},
+		"CRLF":                   {"get nope \r\n\r\nsize\r\n", 1, "4\n", "no such key: nope\n"},
+		"comments":               {"# x\n   # put k x\n  size \n", 0, "4\n", ""},
 		"what it is in":          {"help\n", 0, commandList(newRoot(newApp(nil, io.Discard, io.Discard))), ""},
 	} {
 		call(c.in, address).check(t, name, c.code, c.out, c.err)
@@ -61,6 +63,12 @@ func TestSession(t *testing.T) {
 func TestParseLine(t *testing.T) {
 	for line, want := range map[string][]string{
 		"":                             nil,
+		"\r":                           {},
+		"# put k v":                    nil,
+		"  # put k v":                  nil,
+		" put k  v ":                   {"put", "--", "k", " v "},
+		"get k\r":                      {"get", "k"},
+		"put k v\r":                    {"put", "--", "k", "v\r"},
 		"  ":                           nil,
 		" get  k ":                     {"get", "k"},
 		"put k v":                      {"put", "--", "k", "v"},
@@ -107,6 +115,16 @@ func TestValueOnTerminal(t *testing.T) {
 	}
 }
 
+// What cannot be read is not the end.
+func TestInputBreaks(t *testing.T) {
+	in := io.MultiReader(strings.NewReader("put k v\nput l w"), &reader{errors.New("input/output error")})
+	var out, errs strings.Builder
+	code := run([]string{single(t, nil)}, in, &out, &errs)
+	if code != 3 || strings.Count(out.String(), "\n") != 1 || errs.String() != "table-client: line 2: standard input cannot be read on: input/output error\n" {
+		t.Errorf("exit code %d, printed %q, %q", code, out.String(), errs.String())
+	}
+}
+
 // full is a disk that is.
 type full struct{}
 
@@ -148,6 +166,17 @@ func TestCompleteLine(t *testing.T) {
 		"members dr":     "drain ",
 		"bogus x":        "",
 		"put --nope x y": "",
+
+		"GET --v":                   "--version ",
+		"compl":                     "",
+		"load --format t":           "tsv ",
+		"load --rate 1 -o ":         "table |plain |json ",
+		"bench --clients 3 ycsb-a":  "ycsb-a ",
+		"bench ycsb-a ycsb-":        "",
+		"members --timeout ":        "",
+		"load " + dir + "/wor":      dir + "/words [1].txt",
+		"txn -f " + dir + "/won":    dir + "/wonders",
+		"dump --format json " + dir: dir + "/",
 	} {
 		_, got, _ := completeLine(a, line, len([]rune(line)))
 		if s := strings.Join(got, "|"); s != want {

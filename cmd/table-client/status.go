@@ -74,6 +74,7 @@ In JSON: one document, with all that each server tells of itself (as http://HOST
 func (a *app) follow() error {
 	ctx, stop := interruptible()
 	defer stop()
+	defer func() { a.cut = a.cut || interrupted(ctx) }() // it may have come between two looks
 	ticks := time.NewTicker(followEvery)
 	defer ticks.Stop()
 	shown := ""

@@ -59,9 +59,9 @@ The exit code is 1 if the conditions did not hold, whether there is an else or n
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case (file == "") == (len(args) == 0):
-				return usagef("want txn and a transaction, or -f FILE")
+				return usagef("want a transaction, or -f FILE")
 			case file == "-" && a.line:
-				return usagef("txn: standard input has the commands: want the name of a file")
+				return usagef("standard input has the commands: want the name of a file")
 			}
 			return nil
 		},

@@ -136,7 +136,7 @@ func (p *txnParser) failAt(at int, format string, args ...any) {
 		before := p.source[:at]
 		line := strings.Count(before, "\n") + 1
 		column := utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1
-		p.err = usagef("txn: line %d, column %d: %s", line, column, fmt.Sprintf(format, args...))
+		p.err = usagef("line %d, column %d: %s", line, column, fmt.Sprintf(format, args...))
 	}
 	p.at, p.now = len(p.source), token{begin: len(p.source)}
 }

@@ -52,25 +52,25 @@ func (c *Config) Validate() error {
 	_, known := mixOf(c.Workload, c.Reads)
 	switch {
 	case !known:
-		return fmt.Errorf("no workload %q: want one of %s", c.Workload, strings.Join(Names(), ", "))
+		return fmt.Errorf("workload: no workload %q: want one of %s", c.Workload, strings.Join(Names(), ", "))
 	case !(c.Reads >= 0 && c.Reads <= 1):
-		return fmt.Errorf("a share of reads of %v: want something from 0 to 1", c.Reads)
+		return fmt.Errorf("workload: a share of reads of %v: want something from 0 to 1", c.Reads)
 	case c.Clients < 1 || c.Clients > MaxClients:
-		return fmt.Errorf("%d clients: want 1 to %d", c.Clients, MaxClients)
+		return fmt.Errorf("workload: %d clients: want 1 to %d", c.Clients, MaxClients)
 	case c.Requests == 0 && c.Duration == 0:
-		return fmt.Errorf("neither a number of requests nor a duration")
+		return fmt.Errorf("workload: neither a number of requests nor a duration")
 	case !within(c.Duration) || !within(c.Warmup) || !within(c.Interval):
-		return fmt.Errorf("a duration, warm-up or interval below 0 or above %v", MaxTime)
+		return fmt.Errorf("workload: a duration, warm-up or interval below 0 or above %v", MaxTime)
 	case !(c.Rate == 0 || c.Rate >= 0.001 && c.Rate <= MaxRate):
-		return fmt.Errorf("a rate of %v: want 0.001 to %d requests a second, or 0 for the closed loop", c.Rate, MaxRate)
+		return fmt.Errorf("workload: a rate of %v: want 0.001 to %d requests a second, or 0 for the closed loop", c.Rate, MaxRate)
 	case c.Keys < 1 || c.Keys > MaxKeys:
-		return fmt.Errorf("%d keys: want 1 to %d", c.Keys, MaxKeys)
+		return fmt.Errorf("workload: %d keys: want 1 to %d", c.Keys, MaxKeys)
 	case len(c.Prefix) > 1024:
-		return fmt.Errorf("a prefix of %d bytes: want at most 1024", len(c.Prefix))
+		return fmt.Errorf("workload: a prefix of %d bytes: want at most 1024", len(c.Prefix))
 	case c.LeastValue < 0 || c.LongestValue < c.LeastValue || c.LongestValue > MaxValueBytes:
-		return fmt.Errorf("values of %d to %d bytes: want 0 to %d, the smaller first", c.LeastValue, c.LongestValue, MaxValueBytes)
+		return fmt.Errorf("workload: values of %d to %d bytes: want 0 to %d, the smaller first", c.LeastValue, c.LongestValue, MaxValueBytes)
 	case c.Timeout < time.Millisecond || c.Timeout > MaxTime:
-		return fmt.Errorf("a timeout of %v: want 1ms to %v", c.Timeout, MaxTime)
+		return fmt.Errorf("workload: a timeout of %v: want 1ms to %v", c.Timeout, MaxTime)
 	}
 	return nil
 }

@@ -95,7 +95,7 @@ func (r *Runner) each(ctx context.Context, keys uint64, do func(ctx context.Cont
 				end()
 				if err != nil {
 					r.failed.Add(1)
-					cancel(fmt.Errorf("%s: key %s: %w", r.phase.Load(), key, err))
+					cancel(fmt.Errorf("workload: %s: key %s: %w", r.phase.Load(), key, err))
 					return
 				}
 				r.done.Add(1)
