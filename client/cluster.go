@@ -19,7 +19,8 @@ type Server struct {
 }
 
 // Servers asks all servers that the Client knows how they are, at the same time: the members in the order of the chain, the learner, and then others that the
-// Client was given, or that ZooKeeper knows. It fails if none answers.
+// Client was given, or that ZooKeeper knows. If none answers it returns them all the same, and an error. Servers that answer, but know of no chain, are
+// as they were asked.
 func (c *Client) Servers(ctx context.Context) ([]Server, error) {
 	c.active.Store(true)
 	known := c.known()
@@ -45,13 +46,14 @@ func (c *Client) Servers(ctx context.Context) ([]Server, error) {
 		}
 	}
 	if newest == nil {
-		err := errNoServer
+		failed := &Error{Op: "status", Outcome: DidNotHappen, Err: errNoServer}
 		for _, s := range first {
-			if s.Err != nil {
-				err = s.Err
+			if s.Err == nil {
+				return first, nil
 			}
+			failed.Server, failed.Err = s.Address, s.Err
 		}
-		return first, &Error{Op: "status", Outcome: DidNotHappen, Err: err}
+		return first, failed
 	}
 	var order []string
 	for _, m := range append(newest.Members, newest.Learner) {

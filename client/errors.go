@@ -1,8 +1,11 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"strconv"
 	"strings"
 
@@ -79,6 +82,9 @@ func report(err error, sent bool) (retry.Report, error) {
 	}
 	s := status.Convert(err)
 	told := errors.New(plain(s.Message()))
+	if silent(s.Message()) {
+		told = errNoAnswer
+	}
 	for _, d := range s.Details() {
 		if f, ok := d.(*pb.Failure); ok {
 			return reported(f, told)
@@ -112,6 +118,13 @@ func plain(message string) string {
 	}
 	message = strings.TrimPrefix(message, "transport: ")
 	return strings.TrimPrefix(message, "Error while dialing: ")
+}
+
+// silent tells, of what gRPC says of a connection, that it gave it up because the other side said nothing: it keeps but the text.
+func silent(message string) bool {
+	return strings.Contains(message, "error reading server preface") &&
+		(strings.Contains(message, net.ErrClosed.Error()) || strings.Contains(message, os.ErrDeadlineExceeded.Error()) ||
+			strings.Contains(message, context.DeadlineExceeded.Error()))
 }
 
 // reported is what a server says of a failure.

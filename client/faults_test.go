@@ -261,3 +261,24 @@ func TestUnreachable(t *testing.T) {
 	}
 	t.Log(err)
 }
+
+// A server that says nothing gives no answer in time, however often it is asked, and whatever gRPC makes of that.
+func TestServersThatHang(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0") // connections are opened, and nobody reads them
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := client.Open(client.Config{Servers: []string{l.Addr().String()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for range 4 {
+		servers, err := c.Servers(t.Context())
+		if err == nil || len(servers) != 1 || servers[0].Err == nil || servers[0].Err.Error() != "no answer in time" {
+			t.Errorf("%+v, %v", servers, err)
+		}
+	}
+}

@@ -99,5 +99,33 @@ func (a *app) open(ctx context.Context) (*client.Client, error) {
 		return nil, failf(codeUsage, "%w", err)
 	}
 	a.opened = c
+	if len(config.Servers) > 1 && config.ZooKeeper == "" {
+		return c, a.oneChain(ctx, c)
+	}
 	return c, nil
+}
+
+// chainsWithin is how long to wait for the servers to tell which chain they are in: whoever is slower, or dead, may be in any.
+const chainsWithin = 200 * time.Millisecond
+
+// oneChain is an error if ADDR names servers of different chains, as it does with a mistyped port.
+func (a *app) oneChain(ctx context.Context, c *client.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, chainsWithin)
+	defer cancel()
+	servers, _ := c.Servers(ctx) // if none answers, the command will tell
+	return sameChain(servers)
+}
+
+func sameChain(servers []client.Server) error {
+	first := client.Server{}
+	for _, s := range servers {
+		switch chain := s.Status.GetView().GetChain(); {
+		case !s.Status.GetServing():
+		case first.Status == nil:
+			first = s
+		case first.Status.View.Chain != chain:
+			return failf(codeUsage, "%s is in chain %s, and %s in chain %s: name servers of one", first.Address, first.Status.View.Chain, s.Address, chain)
+		}
+	}
+	return nil
 }

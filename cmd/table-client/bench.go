@@ -157,6 +157,9 @@ func (b *bench) run(ctx context.Context, stop context.CancelFunc, config client.
 	within, cancel := context.WithTimeout(ctx, b.options.Timeout)
 	defer cancel()
 	servers, err := target.clients[0].Servers(within)
+	if err == nil {
+		err = sameChain(servers)
+	}
 	if err != nil {
 		return explain(err)
 	}

@@ -107,7 +107,10 @@ func explain(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	reason := why(e.Err)
+	reason := strings.TrimPrefix(why(e.Err), "not done: ")
+	if e.Outcome == client.DidNotHappen {
+		reason = strings.TrimPrefix(reason, "not executed: ")
+	}
 	if e.Server != "" {
 		reason = e.Server + ": " + reason
 	}
@@ -121,7 +124,7 @@ func explain(err error) error {
 	case e.Op == "get" || e.Op == "size" || e.Op == "list" || e.Op == "verify" || e.Op == "status":
 		return failf(codeFailed, "%s", reason)
 	}
-	return failf(codeFailed, "not executed: %s", strings.TrimPrefix(reason, "not executed: "))
+	return failf(codeFailed, "not executed: %s", reason)
 }
 
 // why says in a few words what was wrong.
@@ -148,7 +151,7 @@ func why(err error) string {
 		strings.Contains(text, "error reading from server"), strings.Contains(text, "connection reset"):
 		return "the connection broke"
 	case strings.Contains(text, "error reading server preface"), strings.Contains(text, "http2:"):
-		return "what it answered makes no sense: is it a server of Chaintable?"
+		return "what was answered makes no sense: is it a server of Chaintable?"
 	}
 	if i := strings.LastIndex(text, ": connect: "); i >= 0 { // of gRPC: who was dialled has been said
 		text = strings.TrimRight(text[i+len(": connect: "):], `"`)

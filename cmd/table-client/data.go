@@ -43,7 +43,7 @@ func checkSizes(key, data string) error {
 // oneWord is for commands with one argument.
 func oneWord(_ *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return usagef("want one word: a key with spaces needs quotes, in a shell")
+		return usagef("want one word: one with spaces needs double quotes")
 	}
 	return nil
 }
@@ -56,8 +56,8 @@ func newPut(a *app) *cobra.Command {
 		Long: `Store data under a key, in place of what was there. It is answered with the number of the operation, which is the key's version from
 then on, when all servers have it.
 
-Several words are joined by spaces; in a line of a session, the data is all that follows the key and one space. Flags come before
-the key, and -- before a key that begins with a dash.`,
+Several words are joined by spaces; in a line of a session, the data is all that follows the key and one space, as it is. Flags come
+before the key, and -- before a key that begins with a dash.`,
 		Example: `  table-client 7001 put greeting hello, world
   table-client 7001 put -- -key- data
   table-client 7001 put --numbered greeting bye       then: verify NUMBER`,
@@ -67,10 +67,13 @@ the key, and -- before a key that begins with a dash.`,
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			key, data := args[0], strings.Join(args[1:], " ")
 			if err := checkSizes(key, data); err != nil {
 				return err
+			}
+			if f := flagAmong(c, args[1:]); f != "" && c.ArgsLenAtDash() < 0 {
+				a.out.note("%s behind the key is a part of the data: flags come before the key", f)
 			}
 			return a.do(func(ctx context.Context, c *client.Client) error {
 				seq, err := c.Put(ctx, key, []byte(data), writeOptions(early)...)

@@ -66,6 +66,16 @@ func behindDashes(c *cobra.Command) string {
 	return strings.Join(slices.Insert(words, 1, "--"), " ")
 }
 
+// flagAmong is the first of several words of data that is a flag of the command, and so perhaps not meant as data.
+func flagAmong(c *cobra.Command, data []string) string {
+	for i, word := range data {
+		if name, long := strings.CutPrefix(word, "--"); i > 0 && (word == "-o" || long && c.Flag(name) != nil) {
+			return word
+		}
+	}
+	return ""
+}
+
 // given is an error if one of these flags was given as zero, which would be the same as without it.
 func given(c *cobra.Command, names ...string) error {
 	for _, name := range names {

@@ -2,27 +2,27 @@ package main
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // Commands whose last argument is all that is left of the line, with so many words before it.
 var takesRest = map[string]int{"put": 1, "cas": 2, "txn": 0}
 
-// parseLine is the words of a line of a session, as they would be in a command line; none of a comment, which begins with #. Put's data is all that follows the key and one
-// space; flags come before the key, until a word that is none, or --.
-func parseLine(line string) []string {
+// parseLine is the words of a line of a session, as they would be in a command line; none of a comment, which begins with #. A word that
+// begins with a double quote is a string as Go writes it, and as getkeys prints keys. Put's data is all that follows the key and one
+// space, as it is; flags come before the key, until a word that is none, or --.
+func parseLine(line string) ([]string, error) {
 	line = strings.TrimLeft(line, " ")
 	if strings.HasPrefix(line, "#") {
-		return nil
+		return nil, nil
 	}
 	name, rest, _ := strings.Cut(line, " ")
-	name = strings.ToLower(name)
-	before, ok := takesRest[name]
+	before, ok := takesRest[strings.ToLower(name)]
 	if !ok {
-		line = strings.TrimSuffix(line, "\r") // of a script from another system; in data it counts
-		return strings.FieldsFunc(line, func(r rune) bool { return r == ' ' })
+		return parseWords(strings.TrimSuffix(line, "\r")) // of a script from another system; in data it counts
 	}
-	words := []string{name}
+	words := []string{strings.ToLower(name)}
 	for strings.HasPrefix(rest, "-") {
 		var flag string
 		flag, rest, _ = strings.Cut(rest, " ")
@@ -37,19 +37,51 @@ func parseLine(line string) []string {
 	}
 	words = append(words, "--")
 	for range before {
-		word, more, found := strings.Cut(rest, " ")
-		if !found || word == "" {
+		word, more, found, err := cutWord(rest)
+		if err != nil {
+			return nil, err
+		}
+		if !found || rest == "" || rest[0] == ' ' {
 			if rest != "" {
-				words = append(words, strings.TrimRight(rest, " "))
+				words = append(words, strings.TrimRight(word, " "))
 			}
-			return words
+			return words, nil
 		}
 		words, rest = append(words, word), more
 	}
 	if before == 0 && rest == "" {
-		return words
+		return words, nil
 	}
-	return append(slices.Clip(words), rest)
+	return append(slices.Clip(words), rest), nil
+}
+
+// parseWords are words with spaces between them.
+func parseWords(line string) (words []string, err error) {
+	for rest := strings.TrimLeft(line, " "); rest != ""; rest = strings.TrimLeft(rest, " ") {
+		var word string
+		if word, rest, _, err = cutWord(rest); err != nil {
+			return nil, err
+		}
+		words = append(words, word)
+	}
+	return words, nil
+}
+
+// cutWord is the first word, and what follows the space behind it, if there is one.
+func cutWord(text string) (word, rest string, found bool, err error) {
+	if !strings.HasPrefix(text, `"`) {
+		word, rest, found = strings.Cut(text, " ")
+		return word, rest, found, nil
+	}
+	quoted, err := strconv.QuotedPrefix(text)
+	if err == nil {
+		word, err = strconv.Unquote(quoted)
+	}
+	rest, found = strings.CutPrefix(text[len(quoted):], " ")
+	if err != nil || !found && rest != "" {
+		return "", "", false, failf(codeUsage, `a word that begins with a quote is a string as Go writes it, with a space behind it: \" stands for a quote`)
+	}
+	return word, rest, found, nil
 }
 
 // takesValue are the flags whose value is the next word.

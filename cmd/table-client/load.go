@@ -308,7 +308,11 @@ func (l *loader) tell(ctx context.Context) error {
 	slices.SortFunc(l.failed, func(a, b loadFailure) int { return a.line - b.line })
 	sum := loaded{Lines: l.written, Skipped: l.bad, Seconds: time.Since(l.began).Seconds()}
 	sum.Rate = float64(sum.Lines) / max(sum.Seconds, 1e-9)
-	text := fmt.Sprintf("%s in %.1f s, %.0f a second", count(sum.Lines, "line"), sum.Seconds, sum.Rate)
+	digits := 0
+	if sum.Rate < 10 {
+		digits = 1
+	}
+	text := fmt.Sprintf("%s in %.1f s, %.*f a second", count(sum.Lines, "line"), sum.Seconds, digits, sum.Rate)
 	if l.bad > 0 {
 		text += fmt.Sprintf("; skipped, since they make no sense: %d", l.bad)
 	}

@@ -28,6 +28,9 @@ const (
 
 // normalize checks the form of ADDR, and completes ports alone: each part is then host:port, but for the last one's chroot.
 func normalize(address string) (parts []string, chroot string, err error) {
+	if scheme, rest, found := strings.Cut(address, "://"); found {
+		return nil, "", failf(codeUsage, "%q is no address: leave out %s://, as in %s", address, scheme, rest)
+	}
 	address, chroot, rooted := strings.Cut(address, "/")
 	if rooted {
 		chroot = "/" + chroot
@@ -66,7 +69,13 @@ func (a *app) locate(ctx context.Context) (client.Config, error) {
 	}
 	joined := strings.Join(parts, ",")
 	if chroot != "" { // no server has one
-		return fromZooKeeper(ctx, joined+chroot, chain)
+		config, err := fromZooKeeper(ctx, joined+chroot, chain)
+		if err != nil && !interrupted(ctx) {
+			if server, _ := ping(context.WithoutCancel(ctx), parts); server { // for answerTimeout
+				err = failf(codeUsage, "%s is a server, which has no %s", joined, chroot)
+			}
+		}
+		return config, err
 	}
 	server, err := ping(ctx, parts)
 	switch {
@@ -74,8 +83,12 @@ func (a *app) locate(ctx context.Context) (client.Config, error) {
 		return client.Config{}, failf(codeFailed, "interrupted")
 	case errors.As(err, new(failure)):
 		return client.Config{}, err
+	case errors.As(err, new(*net.DNSError)):
+		return client.Config{}, failf(codeFailed, "%s: %s", joined, why(err))
 	case err != nil:
 		return client.Config{}, failf(codeFailed, "%s: %s: is a server or ZooKeeper running there?", joined, why(err))
+	case server && a.chainGiven:
+		return client.Config{}, failf(codeUsage, "--chain is for ZooKeeper, which knows several, and %s is a server", joined)
 	case server:
 		return client.Config{Servers: parts}, nil
 	}
@@ -83,8 +96,7 @@ func (a *app) locate(ctx context.Context) (client.Config, error) {
 	defer cancel()
 	config, err := fromZooKeeper(within, joined, chain)
 	if err != nil && errors.Is(within.Err(), context.DeadlineExceeded) {
-		return client.Config{}, failf(codeFailed, "%s: something listens there, but it did not answer PING as a server of Chaintable does, and gave no "+
-			"session as ZooKeeper does: is the address right?", joined)
+		return client.Config{}, failf(codeFailed, "%s: who listens there answers neither as a server of Chaintable nor as ZooKeeper: it hangs, or is something else", joined)
 	}
 	return config, err
 }
@@ -177,7 +189,8 @@ func fromZooKeeper(ctx context.Context, address, chain string) (client.Config, e
 	case interrupted(ctx):
 		return client.Config{}, failf(codeFailed, "interrupted")
 	case errors.Is(err, coord.ErrMissing):
-		return client.Config{}, failf(codeFailed, "ZooKeeper at %s knows no chain named %q: start its servers, or name another with --chain", address, chain)
+		return client.Config{}, failf(codeFailed, "ZooKeeper at %s knows no chain named %q: start its servers, or name another with --chain. If its servers run, ZooKeeper "+
+			"has lost it: table-server recover --help", address, chain)
 	case errors.Is(err, coord.ErrUnknown):
 		return client.Config{}, failf(codeFailed, "ZooKeeper at %s gives no answer: is it running there?", address)
 	case err != nil:

@@ -49,11 +49,43 @@ func TestLocate(t *testing.T) {
 		"its port":                 {port, 0, "0\n", ""},
 		"one of several":           {nobody(t) + "," + silent + "," + server + "," + ssh, 0, "0\n", ""},
 		"something else":           {ssh, 3, "", `it answers "SSH-2.0-OpenSSH_9.2" to PING`},
-		"neither":                  {says(""), 3, "", "did not answer PING as a server of Chaintable does, and gave no session"},
-		"silent":                   {silent, 3, "", "did not answer PING as a server of Chaintable does, and gave no session"},
+		"neither":                  {says(""), 3, "", "answers neither as a server of Chaintable nor as ZooKeeper: it hangs, or is something else"},
+		"silent":                   {silent, 3, "", "answers neither as a server of Chaintable nor as ZooKeeper: it hangs, or is something else"},
+		"a URL":                    {"http://" + server, 2, "", "leave out http://, as in " + server},
+		"a server with a chroot":   {server + "/app", 2, "", server + " is a server, which has no /app"},
 		"no ZooKeeper":             {silent + "/app", 3, "", "gives no answer: is it running there?"},
 		"nobody at either address": {nobody(t) + "," + nobody(t), 3, "", "connection refused: is a server or ZooKeeper running there?"},
 	} {
 		call("", "--timeout", "4s", c.address, "size").check(t, name, c.code, c.out, c.err)
+	}
+	call("", "--chain", "other", server, "size").check(t, "a chain's name", 2, "", "--chain is for ZooKeeper, which knows several, and "+server+" is a server")
+}
+
+// One mistyped port is not to read another database.
+func TestServersOfTwoChains(t *testing.T) {
+	t.Parallel()
+	one, other := single(t, nil), single(t, nil)
+	for _, command := range []string{"put k v", "get k", "status", "dump -", "bench get"} {
+		o := call("", append([]string{one + "," + other}, strings.Fields(command)...)...)
+		o.check(t, command, 2, "", "name servers of one")
+		if !strings.Contains(o.err, one+" is in chain ") || !strings.Contains(o.err, other+" in chain ") {
+			t.Errorf("%s: %s", command, o.err)
+		}
+	}
+	call("put k v\n", one+","+other).check(t, "a session", 2, "", "name servers of one")
+	for _, address := range []string{one, other} {
+		call("", address, "size").check(t, "left alone", 0, "0\n", "")
+	}
+}
+
+// A server that answers, but is in no chain, tells what it waits for.
+func TestStatusOutside(t *testing.T) {
+	t.Parallel()
+	address, dead := single(t, outside), nobody(t)
+	o := call("", address+","+dead, "status")
+	rows := o.rows()
+	if o.code != 0 || o.err != "" || len(rows) != 3 || !strings.HasPrefix(rows[1], address+" outside ") || !strings.HasSuffix(rows[1], " paused") ||
+		rows[2] != dead+" unreachable: connection refused" {
+		t.Errorf("%+v", o)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -88,9 +89,9 @@ SERVER is the address of a server as it is shown, a port of this machine, or a s
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			n, err := strconv.ParseUint(args[0], 10, 32)
+			n, err := strconv.ParseUint(args[0], 10, 31)
 			if err != nil {
-				return usagef("want a number, not %s; 0 is all servers that register", show(args[0]))
+				return usagef("want a number from 0 to %d, not %s; 0 is all servers that register", math.MaxInt32, show(args[0]))
 			}
 			return a.change(func(ctx context.Context, c *client.Client) error { return c.SetTarget(ctx, n) })
 		},

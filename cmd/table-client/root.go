@@ -28,7 +28,8 @@ ADDR is one of
 The client finds the other servers, writes at the head, reads at the nearest one, follows when the chain changes, and tries again
 until --timeout is over: each write takes effect at most once. It is answered when it has taken effect.
 
-A session's lines that begin with # are comments. With -o json a command answers with JSON documents, one a line; what went wrong is in
+In a session a word that begins with a double quote is a string, as getkeys prints keys that have spaces or what is not printable; and
+lines that begin with # are comments. With -o json a command answers with JSON documents, one a line; what went wrong is in
 one, too, if there is no other: {"error":…,"code":…}, code being the exit code.
 
 Exit codes, of several commands the highest:

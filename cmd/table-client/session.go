@@ -85,13 +85,14 @@ func (a *app) reach() error {
 
 // obey carries out a line, and tells what went wrong. Flags of a line hold for that line.
 func (a *app) obey(line string) error {
-	words := parseLine(line)
+	words, err := parseLine(line)
 	if len(words) == 0 {
-		return nil
+		a.complain(err)
+		return err
 	}
 	before := a.options
 	defer func() { a.options = before }()
-	err := a.execute(newRoot(a), words)
+	err = a.execute(newRoot(a), words)
 	a.complain(err)
 	return err
 }

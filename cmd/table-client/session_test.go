@@ -81,11 +81,24 @@ func TestParseLine(t *testing.T) {
 		"cas k 7 a b":                  {"cas", "--", "k", "7", "a b"},
 		"cas k 7":                      {"cas", "--", "k", "7"},
 		`txn if  a  then put b "c  d"`: {"txn", "--", `if  a  then put b "c  d"`},
+		`get "x \"y\xff"`:              {"get", "x \"y\xff"},
+		`get  "x y"  z`:                {"get", "x y", "z"},
+		`put "my key" "data" x`:        {"put", "--", "my key", `"data" x`},
+		`put "" x`:                     {"put", "--", "", "x"},
+		`put "k"`:                      {"put", "--", "k"},
+		`cas "my key" 7 x y`:           {"cas", "--", "my key", "7", "x y"},
+		`put k" v`:                     {"put", "--", `k"`, "v"},
+		"put  k v":                     {"put", "--", ""},
 		"txn":                          {"txn", "--"},
 		"txn -f x":                     {"txn", "-f", "x", "--"},
 	} {
-		if got := parseLine(line); !slices.Equal(got, want) {
-			t.Errorf("%q: got %q, want %q", line, got, want)
+		if got, err := parseLine(line); !slices.Equal(got, want) || err != nil {
+			t.Errorf("%q: got %q, %v, want %q", line, got, err, want)
+		}
+	}
+	for _, line := range []string{`get "a`, `put "a b`, `put "a"b c`, `get "\y"`, `cas "a" "7`} {
+		if got, err := parseLine(line); codeOf(err) != 2 || got != nil {
+			t.Errorf("%q: got %q, %v", line, got, err)
 		}
 	}
 }

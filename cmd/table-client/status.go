@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -58,11 +59,11 @@ In JSON: one document, with all that each server tells of itself (as http://HOST
 			}
 			return a.do(func(ctx context.Context, c *client.Client) error {
 				servers, err := c.Servers(ctx)
-				if err != nil {
+				if len(servers) == 0 {
 					return err
 				}
 				chain := newCluster(servers)
-				return a.out.result(a.out.status(chain), chain)
+				return cmp.Or(a.out.result(a.out.status(chain), chain), err) // also if none answers: it tells why
 			})
 		},
 	}
@@ -85,7 +86,9 @@ func (a *app) follow() error {
 		var chain cluster
 		err := a.until(ctx, a.within(defaultTimeout), func(ctx context.Context, c *client.Client) error {
 			servers, err := c.Servers(ctx)
-			chain = newCluster(servers)
+			if chain = newCluster(servers); len(servers) > 0 {
+				return nil // it shows who does not answer
+			}
 			return err
 		})
 		switch {
@@ -179,6 +182,10 @@ func newMember(m *pb.Member) web.Member {
 
 // status is a table with a line about the chain above it.
 func (o *output) status(c cluster) string {
+	longestState := 50
+	if o.plain() {
+		longestState = 1000
+	}
 	rows := [][]string{{"ADDRESS", "ROLE", "EPOCH", "APPLIED", "PENDING", "KEYS", "MEMORY", "LEASE", "CLIENTS", "STATE"}}
 	for _, m := range c.Servers {
 		if m.Status == nil {
@@ -191,7 +198,7 @@ func (o *output) status(c cluster) string {
 		}
 		rows = append(rows, []string{
 			clean(m.Asked, 40), clean(m.Role, 8), fmt.Sprint(m.Epoch), fmt.Sprint(m.Applied), fmt.Sprint(m.Last - min(m.Applied, m.Last)),
-			fmt.Sprint(m.Keys), size(m.Bytes), lease, fmt.Sprint(m.Clients), clean(m.State, 50),
+			fmt.Sprint(m.Keys), size(m.Bytes), lease, fmt.Sprint(m.Clients), clean(m.State, longestState),
 		})
 	}
 	return o.heading(c.Chain, c.Epoch, c.Target) + o.draw(rows)
@@ -199,7 +206,7 @@ func (o *output) status(c cluster) string {
 
 // heading is a line about the chain, for people: scripts have rows of one kind, and JSON.
 func (o *output) heading(chain string, epoch, target uint64) string {
-	if o.plain() {
+	if o.plain() || chain == "" { // as of servers that know of none
 		return ""
 	}
 	wants := "every server"

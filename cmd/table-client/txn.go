@@ -45,7 +45,7 @@ A CONDITION is one of
   exists(KEY)              absent(KEY)
 and a STEP one of
   put KEY VALUE            del KEY            get KEY
-done in order: each sees what those before it did.
+done in order: each sees what those before it did. What the steps find is at most 1 MiB.
 
 A KEY or VALUE is a word, a string in double quotes as in Go or JSON, or base64(…). Words of this language (if and then else put del get), and what has
 spaces or one of ( ) = < > ! ; in it, need quotes. In a shell, all of it goes into single quotes.

@@ -38,7 +38,9 @@ type handlerFunc func(io.Writer, *slog.HandlerOptions) slog.Handler
 
 var logFormats = map[string]handlerFunc{
 	"text": func(w io.Writer, o *slog.HandlerOptions) slog.Handler { return slog.NewTextHandler(w, o) },
-	"json": func(w io.Writer, o *slog.HandlerOptions) slog.Handler { return slog.NewJSONHandler(w, o) },
+	"json": func(w io.Writer, o *slog.HandlerOptions) slog.Handler {
+		return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: o.Level, ReplaceAttr: inSeconds})
+	},
 }
 
 // Bounds of what can be asked for.
@@ -57,7 +59,7 @@ func (o *options) flags(c *cobra.Command, logLevel string) {
 	f.StringVar(&o.maxMemory, "max-memory", "80%", "bytes of the table beyond which writes are refused: 512MiB, 2GiB, a share of the memory, or none")
 	f.StringVar(&o.leases, "leases", "on", "off: every read asks the chain, and none relies on clocks that run at the same speed")
 	f.StringVar(&o.logLevel, "log-level", logLevel, "least level of what is logged on standard error: debug, info, warn, error")
-	f.StringVar(&o.logFormat, "log-format", "text", "format of the log: text or json")
+	f.StringVar(&o.logFormat, "log-format", "text", "format of the log: text, or json, where times that something took are in seconds")
 	f.DurationVar(&o.slowLog, "slow-log", 100*time.Millisecond, "log requests that take so long, with their keys, of each command one a second (0: none)")
 	f.StringVar(&o.pprof, "pprof", "", "`port` of 127.0.0.1 on which to serve profiles of this process (default: none)")
 }
@@ -103,6 +105,14 @@ func (o *options) check(servers int) error {
 		return usagef("--log-format %q: want text or json", o.logFormat)
 	}
 	return nil
+}
+
+// inSeconds writes a time that something took in seconds, as all times of /metrics are. Otherwise JSON would have it in nanoseconds.
+func inSeconds(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.Float64Value(a.Value.Duration().Seconds())
+	}
+	return a
 }
 
 func (o *options) logger(w io.Writer) *slog.Logger {

@@ -149,6 +149,11 @@ func is(arg []byte, option string) bool {
 	return len(arg) == len(option) && strings.EqualFold(string(arg), option)
 }
 
+// isAny compares an arg with several names of options.
+func isAny(arg []byte, options ...string) bool {
+	return slices.ContainsFunc(options, func(o string) bool { return is(arg, o) })
+}
+
 const (
 	errSyntax   = "ERR syntax error"
 	errNotInt   = "ERR value is not an integer or out of range"

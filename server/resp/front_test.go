@@ -110,7 +110,7 @@ var commandCases = []struct{ name, requests, want string }{
 	{"hello in RESP2", "HELLO", "*14 $6 server $5 redis $7 version $6 7.0.15 $5 proto :2 $2 id :1 $4 mode $10 standalone $4 role $6 master $7 modules *0"},
 	{"hello, wrong", "HELLO 4|HELLO x|HELLO 3 FOO|HELLO 3 AUTH a b|HELLO 3 SETNAME|GET k", "-NOPROTO unsupported protocol version -ERR Protocol version is not an integer or out of range -ERR Syntax error in HELLO option 'FOO' -WRONGPASS invalid username-password pair or user is disabled. -ERR Syntax error in HELLO option 'SETNAME' $-1"},
 	{"set nx xx", "SET k v XX|GET k|SET k v NX|SET k w NX|GET k|SET k w xx|GET k", "$-1 $-1 +OK $-1 $1 v +OK $1 w"},
-	{"set, wrong", "SET k|SET k v NX XX|SET k v NX NX|SET k v EX 10|SET k v GET|SET k v KEEPTTL|EXISTS k", "-ERR wrong number of arguments for 'set' command -ERR syntax error -ERR syntax error -ERR syntax error -ERR syntax error -ERR syntax error :0"},
+	{"set, wrong", "SET k|SET k v NX XX|SET k v NX NX|SET k v EX 10|SET k v GET|SET k v KEEPTTL|EXISTS k", "-ERR wrong number of arguments for 'set' command -ERR syntax error -ERR syntax error -ERR option EX of 'set' is not supported -ERR option GET of 'set' is not supported -ERR option KEEPTTL of 'set' is not supported :0"},
 	{"empty key and value", `SET "" ""|GET ""|STRLEN ""|EXISTS ""|DEL ""|GET ""`, "+OK $0  :0 :1 :1 $-1"},
 	{"del", "SET a 1|SET b 2|DEL a b c|DEL a|UNLINK b|DEL", "+OK +OK :2 :0 :0 -ERR wrong number of arguments for 'del' command"},
 	{"exists counts each", "SET a 1|EXISTS a a b", "+OK :2"},

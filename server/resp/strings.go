@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/chaintable/chaintable/replica"
 	"github.com/chaintable/chaintable/server/metrics"
@@ -114,6 +115,8 @@ func set(args [][]byte, change *table.Command) string {
 	change.Pairs = []table.Pair{{Key: args[1], Value: args[2]}}
 	for _, option := range args[3:] {
 		switch {
+		case isAny(option, "EX", "PX", "EXAT", "PXAT", "KEEPTTL", "GET"):
+			return "ERR option " + strings.ToUpper(string(option)) + " of 'set' is not supported"
 		case change.If != table.IfAny:
 			return errSyntax
 		case is(option, "NX"):
