@@ -88,9 +88,16 @@ func (w *world) run() Outcome {
 	return Outcome{Stats: w.stats, Strikes: w.faults.strikes, Clients: len(w.clients), Hash: uint64(w.story.hash), Stuck: w.stuck, Err: w.failure, Checker: w.checker, Story: w.story.String()}
 }
 
-// restBound is how long a healed cluster may take: evicted servers wait 10 s, and so may each learner.
+// restBound is how long a healed cluster may take: evicted servers wait 10 s, and so may each learner. Increments under way come one after the other,
+// for of those that meet at a counter one succeeds, after a read and a write: in a long chain of slow links that takes 3 T.
 func (w *world) restBound() time.Duration {
-	return time.Duration(20+10*len(w.servers))*time.Second + 120*w.Timeout
+	increments := 0
+	for _, c := range w.clients {
+		if c.library != nil {
+			increments += c.library.counting
+		}
+	}
+	return time.Duration(20+10*len(w.servers))*time.Second + time.Duration(120+4*increments)*w.Timeout
 }
 
 // comeToRest demands that a healed cluster becomes whole, and then that every server answers every read. An eviction that was
