@@ -35,6 +35,9 @@ type Client struct {
 	work   sync.WaitGroup
 	look   chan struct{} // the view may have changed; has room for one
 	epoch  atomic.Uint64 // highest that an answer has told
+	met    chan struct{} // closed when a view was adopted, or the first look has found none
+
+	strangers map[string]uint64 // servers of other chains that the Logger was told of; follow's own
 
 	active atomic.Bool // there were calls since the servers were looked at last
 
@@ -52,7 +55,7 @@ func Open(config Config) (*Client, error) {
 	if err := config.complete(); err != nil {
 		return nil, err
 	}
-	c := &Client{config: config, began: time.Now(), look: make(chan struct{}, 1)}
+	c := &Client{config: config, began: time.Now(), look: make(chan struct{}, 1), met: make(chan struct{})}
 	if config.ZooKeeper != "" {
 		connect, err := zookeeper.Parse(config.ZooKeeper)
 		if err != nil {

@@ -9,7 +9,9 @@ import (
 
 // Config says where the chain is, and how the Client behaves.
 type Config struct {
-	// Servers are addresses, host:port, of some servers of the chain: the Client finds the others.
+	// Servers are addresses, host:port, of some servers of the chain: the Client finds the others. If some are of another chain by mistake, the Client
+	// keeps to the chain that it meets first, does not use the others, and tells the Logger. It goes over to another chain only when its own is gone: every
+	// server of it that it knows is silent, does not serve or is in another chain now; or ZooKeeper says so.
 	Servers []string
 	// ZooKeeper is where ZooKeeper is, as host:port[,host:port...][/chroot], for a Client that is to find all servers there. Servers or ZooKeeper
 	// is required.
@@ -22,7 +24,7 @@ type Config struct {
 	Dial func(ctx context.Context, address string) (net.Conn, error)
 	// Hooks are told of calls, for tracing and metrics.
 	Hooks Hooks
-	// Logger is told of changes of the view. Nil: nobody.
+	// Logger is told of changes of the view, and of Servers that are in another chain. Nil: nobody.
 	Logger *slog.Logger
 }
 

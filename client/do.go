@@ -103,13 +103,18 @@ func (c *Client) settle(ctx context.Context, s *retry.Session) error {
 func (a *attempt) run(ctx context.Context, try tryFunc) (last retry.Report, err error) {
 	c := a.client
 	c.active.Store(true)
+	select {
+	case <-c.met: // before that, one call might go to one chain and the next to another
+	case <-ctx.Done():
+	case <-c.ctx.Done():
+	}
 	for {
 		if ctx.Err() != nil || c.ctx.Err() != nil {
 			return last, a.fail(ctx)
 		}
 		next, ok := a.next()
 		if !ok {
-			next.Pause = lookApart // until some server is known
+			next.Pause = lookApart // until there is a server to ask
 		}
 		if next.Pause > 0 && !c.pause(ctx, next.Pause) {
 			return last, a.fail(ctx)

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"sync"
 	"time"
@@ -31,10 +32,9 @@ func (c *Client) follow() {
 	}
 	for {
 		c.active.Store(false)
-		if c.zookeeper != nil {
-			c.askZooKeeper()
-		}
+		coordinated := c.zookeeper != nil && c.askZooKeeper()
 		c.askServers()
+		c.looked(coordinated)
 		every := idleEvery
 		if c.active.Load() {
 			every = lookEvery
@@ -67,20 +67,23 @@ func (c *Client) sleep(d time.Duration) bool {
 	}
 }
 
-// askZooKeeper reads the view there. What fails is asked again with the next look.
-func (c *Client) askZooKeeper() {
+// askZooKeeper reads the view there, and is true if there is one. What fails is asked again with the next look.
+func (c *Client) askZooKeeper() bool {
 	ctx, cancel := context.WithTimeout(c.ctx, lookTimeout)
 	defer cancel()
 	v, _, err := c.zookeeper.View(ctx, false)
 	if err != nil {
 		c.config.Logger.Debug("the view cannot be read", "error", err)
-		return
+		return false
 	}
 	view := retry.View{Chain: uint64(v.Chain), Epoch: uint64(v.Epoch)}
 	for _, m := range v.Members {
 		view.Members = append(view.Members, m.Address)
 	}
-	c.adopt(view)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.adopted(c.mu.servers.Adopt(view))
+	return len(view.Members) > 0
 }
 
 // askServers asks all servers how they are.
@@ -98,7 +101,7 @@ func (c *Client) askServers() {
 	asked.Wait()
 }
 
-// askServer asks a server how it is, and adopts its view if it serves.
+// askServer asks a server how it is, and for its view if it serves.
 func (c *Client) askServer(address string) {
 	ctx, cancel := context.WithTimeout(c.ctx, lookTimeout)
 	defer cancel()
@@ -109,46 +112,76 @@ func (c *Client) askServer(address string) {
 	began := time.Now()
 	s, err := pb.NewClusterClient(conn).Status(ctx, &pb.StatusRequest{})
 	took := time.Since(began)
+	var view retry.View
+	if err == nil && s.Serving {
+		view = viewOf(s.View)
+	}
 	c.mu.Lock()
-	if err != nil || !s.Serving {
+	defer c.mu.Unlock()
+	if err == nil && s.Serving {
+		c.mu.servers.Answered(address)
+		c.mu.servers.Measured(address, took)
+	} else {
 		c.mu.servers.Failed(address, c.now())
-		c.mu.Unlock()
-		return
 	}
-	c.mu.servers.Answered(address)
-	c.mu.servers.Measured(address, took)
-	c.mu.Unlock()
-	if view, ok := viewOf(s.View); ok {
-		c.adopt(view)
-	}
+	c.adopted(c.mu.servers.Told(address, view))
 }
 
-// viewOf is the view that a server tells.
-func viewOf(v *pb.View) (retry.View, bool) {
-	chain, err := strconv.ParseUint(v.GetChain(), 16, 64)
-	if err != nil {
-		return retry.View{}, false
+// looked ends a look: the Client goes over to another chain if its own is gone. Where ZooKeeper was read, that has told which chain it is.
+func (c *Client) looked(coordinated bool) {
+	c.mu.Lock()
+	if !coordinated {
+		c.adopted(c.mu.servers.Looked())
 	}
-	view := retry.View{Chain: chain, Epoch: v.Epoch}
+	c.meet()
+	chain, strangers := c.mu.servers.View().Chain, c.mu.servers.Strangers()
+	c.mu.Unlock()
+	for address, other := range strangers {
+		if c.strangers[address] != other {
+			c.config.Logger.Warn("a server is in another chain, and is not used", "address", address, "chain", hex(other), "ours", hex(chain))
+		}
+	}
+	c.strangers = strangers
+}
+
+// viewOf is the view that a server tells, without members if that makes no sense.
+func viewOf(v *pb.View) (view retry.View) {
+	id, err := strconv.ParseUint(v.GetChain(), 16, 64)
+	if err != nil {
+		return view
+	}
+	view.Chain, view.Epoch = id, v.Epoch
 	for _, m := range v.Members {
 		view.Members = append(view.Members, m.Address)
 	}
-	return view, true
+	return view
 }
 
-// adopt follows a view, if it is a newer one.
-func (c *Client) adopt(v retry.View) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.mu.servers.Adopt(v) {
+// hex is a chain's id as servers tell it.
+func hex(chain uint64) string { return fmt.Sprintf("%016x", chain) }
+
+// adopted goes on with the view that was adopted, if one was. With mu held.
+func (c *Client) adopted(news bool) {
+	if !news {
 		return
 	}
+	v := c.mu.servers.View()
 	c.mu.views++
 	c.mu.sessions.Follow(v.Chain)
 	c.wake()
+	c.meet()
 	c.conns.Keep(c.mu.servers.All())
 	c.conns.RetryNow()
-	c.config.Logger.Debug("view changed", "chain", v.Chain, "epoch", v.Epoch, "members", v.Members)
+	c.config.Logger.Debug("view changed", "chain", hex(v.Chain), "epoch", v.Epoch, "members", v.Members)
+}
+
+// meet has calls begin. With mu held.
+func (c *Client) meet() {
+	select {
+	case <-c.met:
+	default:
+		close(c.met)
+	}
 }
 
 // wake has those look again who wait for a session. With mu held.

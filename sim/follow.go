@@ -59,10 +59,11 @@ func (l *library) told(address string, took time.Duration, told bool, s chain.St
 	if told && s.Serving {
 		l.failing = 0
 		l.servers.Answered(address)
-		l.adopt(s.View)
+		l.adopted(l.servers.Told(address, viewOf(s.View)) || l.servers.Looked())
 		return
 	}
 	l.servers.Failed(address, w.now)
+	l.adopted(l.servers.Told(address, retry.View{}) || l.servers.Looked())
 	if l.failing++; l.failing < len(l.servers.All()) {
 		w.after(l.soon(w.Timeout/10), l.follow)
 		return
@@ -70,22 +71,28 @@ func (l *library) told(address string, took time.Duration, told bool, s chain.St
 	l.failing = 0
 	w.after(l.between(w.Coord), func() {
 		if now := w.coord.now(); now.exists && w.coord.down == 0 && !l.dead {
-			l.adopt(now.view.View)
+			l.adopted(l.servers.Adopt(viewOf(now.view.View)))
 		}
 	})
 }
 
-// adopt takes a view, if it is news.
-func (l *library) adopt(v chain.View) {
-	news := retry.View{Chain: uint64(v.Chain), Epoch: uint64(v.Epoch)}
+// viewOf is a view in the words of package retry.
+func viewOf(v chain.View) retry.View {
+	view := retry.View{Chain: uint64(v.Chain), Epoch: uint64(v.Epoch)}
 	for _, m := range v.Members {
-		news.Members = append(news.Members, m.Address)
+		view.Members = append(view.Members, m.Address)
 	}
-	if !l.servers.Adopt(news) {
+	return view
+}
+
+// adopted goes on with the view that was adopted, if one was.
+func (l *library) adopted(news bool) {
+	if !news {
 		return
 	}
-	if l.sessions.Follow(news.Chain); !slices.Contains(l.met, v.Chain) {
-		l.met = append(l.met, v.Chain)
+	id := l.servers.View().Chain
+	if l.sessions.Follow(id); !slices.Contains(l.met, chain.ID(id)) {
+		l.met = append(l.met, chain.ID(id))
 	}
 	for _, t := range l.tasks {
 		if t.request != nil {

@@ -244,15 +244,23 @@ func (t *task) try(o *op) {
 	t.next()
 }
 
-// next begins the next try, after a pause. There is always one: a client has seeds.
+// next begins the next try, after a pause. Where all servers are in other chains, it waits for one of them to tell a view that it can follow.
 func (t *task) next() {
 	w := t.l.w
-	next, _ := t.request.Next(t.l.servers, w.now)
+	next, ok := t.request.Next(t.l.servers, w.now)
+	if !ok {
+		next.Pause = w.Timeout / 10
+		t.l.follow()
+	}
 	t.tries++
 	n := t.tries
 	w.after(next.Pause, func() {
-		if !t.over && t.tries == n {
+		switch {
+		case t.over || t.tries != n:
+		case ok:
 			t.send(next)
+		default:
+			t.next()
 		}
 	})
 }

@@ -4,7 +4,8 @@
 //
 // Three parts, each a few rules:
 //
-//   - Servers: whom to ask first. Whoever is asked, the answer is right: a wrong guess costs time.
+//   - Servers: whom to ask first. Whoever of the chain is asked, the answer is right: a wrong guess costs time. A client keeps to the chain that it met
+//     first until that is gone, and asks servers of others for nothing but their view.
 //   - Request: one request from its first try to its last. It is tried again, under the same number, until it is answered or given up.
 //   - Sessions: a session has one request under way at a time, so requests cannot overtake each other in it. One whose request was given up is in doubt:
 //     the request may take effect yet. The next write uses that session, with a higher number, and its answer ends the doubt, because a

@@ -1,6 +1,9 @@
 package retry
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Pauses before another round of tries: they double from the shortest to the longest.
 const (
@@ -66,20 +69,20 @@ type Request struct {
 // NewRequest is a read, or a write: in a session, or the opening of one.
 func NewRequest(write bool) *Request { return &Request{write: write, outcome: DidNotHappen} }
 
-// Next is the next try: all servers in turn, and then again after a pause. It is false if there is no server.
+// Next is the next try: all servers in turn, and then again after a pause. It is false if there is no server to ask now.
 //
 // A write that is to be answered with its number asks for that only as long as Outcome is DidNotHappen, and for its result afterwards: the number
 // of a repeat names nothing.
 func (r *Request) Next(s *Servers, now time.Duration) (t Try, ok bool) {
+	r.round = slices.DeleteFunc(r.round, s.stranger)
 	if len(r.round) == 0 {
+		if r.round = s.order(r.write, now); len(r.round) == 0 {
+			return t, false
+		}
 		if r.rounds > 0 {
 			t.Pause = min(shortestPause<<min(r.rounds-1, 10), longestPause)
 		}
-		r.round = s.order(r.write, now)
 		r.rounds++
-	}
-	if len(r.round) == 0 {
-		return t, false
 	}
 	t.Server, r.round = r.round[0], r.round[1:]
 	t.Timeout = min(shortestTimeout<<min(r.rounds-1, 10), longestTimeout)

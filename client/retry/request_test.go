@@ -79,6 +79,30 @@ func TestRenew(t *testing.T) {
 	}
 }
 
+// TestStrangersAreLeftOut has a request not ask a server that was in its round and is in another chain, as was told since; and wait where there is no other,
+// with no more patience afterwards than it had.
+func TestStrangersAreLeftOut(t *testing.T) {
+	s := NewServers([]string{"a", "b", "c"})
+	s.Adopt(View{Chain: 7, Epoch: 1, Members: []string{"a", "b"}})
+	r := NewRequest(true)
+	r.Next(s, 0)
+	s.Told("b", View{Chain: 8, Epoch: 1, Members: []string{"b"}})
+	if try, _ := r.Next(s, 0); try.Server != "c" {
+		t.Errorf("it asks %s, want c", try.Server)
+	}
+	s.Told("a", View{Chain: 8, Epoch: 1, Members: []string{"b"}})
+	s.Told("c", View{Chain: 8, Epoch: 1, Members: []string{"b"}})
+	for range 100 {
+		if try, ok := r.Next(s, 0); ok {
+			t.Fatalf("it asks %s", try.Server)
+		}
+	}
+	s.Looked()
+	if try, ok := r.Next(s, 0); !ok || try != (Try{shortestPause, "b", 2 * shortestTimeout}) {
+		t.Errorf("the next try is %+v, %t", try, ok)
+	}
+}
+
 // TestReadsAndWrites has a write ask the head, and a read the nearest.
 func TestReadsAndWrites(t *testing.T) {
 	s := known()

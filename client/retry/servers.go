@@ -28,6 +28,7 @@ type View struct {
 type Servers struct {
 	seeds   []string
 	view    View
+	told    map[string]View          // of servers that were asked: what each told last, without members if it tells none now
 	delay   map[string]time.Duration // how long an answer takes that waits for nothing
 	suspect map[string]suspicion
 	nearest string // the member that reads go to
@@ -38,14 +39,15 @@ type suspicion struct{ until, lasts time.Duration }
 
 // NewServers knows the addresses that the client was given. They count while there is no better.
 func NewServers(seeds []string) *Servers {
-	return &Servers{seeds: slices.Clone(seeds), delay: make(map[string]time.Duration), suspect: make(map[string]suspicion)}
+	return &Servers{
+		seeds: slices.Clone(seeds), told: make(map[string]View), delay: make(map[string]time.Duration), suspect: make(map[string]suspicion),
+	}
 }
 
 // View is the newest that was adopted, zero before the first.
 func (s *Servers) View() View { return s.view }
 
-// Adopt takes a view that a serving member or the coordinator has told. It is false if it is no news. A view of another chain counts,
-// since the chain may have begun anew.
+// Adopt takes a view that the coordinator has told, of whatever chain: the chain may have begun anew. It is false if it is no news.
 func (s *Servers) Adopt(v View) bool {
 	if len(v.Members) == 0 || v.Chain == s.view.Chain && v.Epoch <= s.view.Epoch {
 		return false
@@ -57,7 +59,49 @@ func (s *Servers) Adopt(v View) bool {
 	}
 	maps.DeleteFunc(s.delay, func(address string, _ time.Duration) bool { return gone(address) })
 	maps.DeleteFunc(s.suspect, func(address string, _ suspicion) bool { return gone(address) })
+	maps.DeleteFunc(s.told, func(address string, _ View) bool {
+		return gone(address) || slices.Contains(v.Members, address) // what a member told before says nothing of it now
+	})
 	return true
+}
+
+// Told takes what a server tells that was asked for its view: none if it gives no answer, or does not serve. It is true if that was
+// adopted. A view of another chain is not: somebody may have mixed up two chains. Looked decides about that.
+func (s *Servers) Told(address string, v View) bool {
+	if len(v.Members) == 0 {
+		s.told[address] = View{Chain: s.told[address].Chain}
+		return false
+	}
+	s.told[address] = v
+	return (len(s.view.Members) == 0 || v.Chain == s.view.Chain) && s.Adopt(v)
+}
+
+// Looked follows another chain, and is true, if the one that was followed is gone: every member was asked, and none of them tells a view of it any more. It
+// is for when all servers have been asked, and nobody could ask the coordinator, who knows.
+func (s *Servers) Looked() bool {
+	for _, m := range s.view.Members {
+		if v, asked := s.told[m]; !asked || len(v.Members) > 0 && v.Chain == s.view.Chain {
+			return false
+		}
+	}
+	return slices.ContainsFunc(s.All(), func(address string) bool { return s.stranger(address) && s.Adopt(s.told[address]) })
+}
+
+// stranger tells whether a server is in another chain. It is asked for its view, and for nothing else.
+func (s *Servers) stranger(address string) bool {
+	chain := s.told[address].Chain
+	return chain != 0 && chain != s.view.Chain
+}
+
+// Strangers are the servers that are in other chains, and their chains.
+func (s *Servers) Strangers() map[string]uint64 {
+	strangers := make(map[string]uint64)
+	for _, address := range s.All() {
+		if s.stranger(address) {
+			strangers[address] = s.told[address].Chain
+		}
+	}
+	return strangers
 }
 
 // Measured notes how long a server took for an answer that waits for nothing.
@@ -90,7 +134,7 @@ func (s *Servers) All() []string {
 	return all
 }
 
-// order is all servers, the one to ask first in front: for a write the head, for a read the nearest; suspects behind the others.
+// order is all servers but strangers, the one to ask first in front: for a write the head, for a read the nearest; suspects behind the others.
 func (s *Servers) order(write bool, now time.Duration) []string {
 	all := s.All()
 	members := all[:len(s.view.Members)]
@@ -101,7 +145,7 @@ func (s *Servers) order(write bool, now time.Duration) []string {
 		})
 	}
 	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(rank(s.suspected(a, now)), rank(s.suspected(b, now))) })
-	return all
+	return slices.DeleteFunc(all, s.stranger)
 }
 
 // rank sorts those for whom it is true behind the others.

@@ -136,7 +136,7 @@ func TestAdopt(t *testing.T) {
 		{"a later view is news", View{7, 4, []string{"b"}}, true},
 		{"the same is not", View{7, 3, []string{"b"}}, false},
 		{"an older one is not", View{7, 2, []string{"b"}}, false},
-		{"one of another chain is, whatever its epoch", View{8, 1, []string{"b"}}, true},
+		{"one of another chain is, whatever its epoch: the coordinator knows", View{8, 1, []string{"b"}}, true},
 		{"one without members is not", View{8, 9, nil}, false},
 	} {
 		s := known()
@@ -150,12 +150,87 @@ func TestAdopt(t *testing.T) {
 	}
 }
 
+// TestTold has a client keep to its chain while a member of it tells that it lives, and go over to another one afterwards.
+func TestTold(t *testing.T) {
+	// What a server tells, and to whom a read goes then.
+	type word struct {
+		address string
+		view    View
+	}
+	ours := View{7, 3, []string{"a", "b", "c"}}
+	other := View{8, 1, []string{"x", "y"}}
+	silent := View{}
+	for _, c := range []struct {
+		claim string
+		words []word
+		chain uint64
+		asked string // by a write, in order
+	}{
+		{"a later view of the chain is taken", []word{{"s1", View{7, 4, []string{"b", "c"}}}}, 7, "b c s1 s2"},
+		{"a server of another chain is not asked", []word{{"a", ours}, {"b", ours}, {"c", ours}, {"s1", other}}, 7, "a b c s2"},
+		{"one member that tells the chain is enough", []word{{"s1", other}, {"a", silent}, {"b", other}, {"c", ours}}, 7, "a c s2"},
+		{"and so is one that was not asked yet", []word{{"s1", other}, {"a", silent}, {"b", silent}}, 7, "a b c s2"},
+		{"where all members are silent, another chain is followed", []word{{"s1", other}, {"a", silent}, {"b", silent}, {"c", silent}}, 8, "x y s1 s2"},
+		{"those that were there once are silent like the others", []word{{"s1", other}, {"a", ours}, {"a", silent}, {"b", silent}, {"c", silent}}, 8, "x y s1 s2"},
+		{"where no other is known, none is", []word{{"s1", silent}, {"a", silent}, {"b", silent}, {"c", silent}}, 7, "a b c s1 s2"},
+		{"where all members are in another chain, that is followed", []word{{"a", other}, {"b", other}, {"c", other}}, 8, "x y s1 s2"},
+		{"members' word counts before that of others", []word{{"s1", View{9, 1, []string{"z"}}}, {"a", silent}, {"b", other}, {"c", silent}}, 8, "x y s2"},
+		{"one of another chain that is silent now is not followed", []word{{"s1", other}, {"s1", silent}, {"a", silent}, {"b", silent}, {"c", silent}}, 7, "a b c s2"},
+		{"one that has come back to the chain is asked again", []word{{"s1", other}, {"s1", ours}}, 7, "a b c s1 s2"},
+	} {
+		s := known()
+		for _, w := range c.words {
+			s.Told(w.address, w.view)
+		}
+		s.Looked()
+		if got := strings.Join(s.order(true, 0), " "); s.View().Chain != c.chain || got != c.asked {
+			t.Errorf("%s: it asks %s of chain %d, want %s of %d", c.claim, got, s.View().Chain, c.asked, c.chain)
+		}
+		if s.Looked() {
+			t.Errorf("%s: it has changed its mind", c.claim)
+		}
+	}
+}
+
+// TestFirstView has the first of two chains be followed, and everybody be asked before.
+func TestFirstView(t *testing.T) {
+	s := NewServers([]string{"s1", "s2"})
+	s.Told("s1", View{})
+	if got := strings.Join(s.order(true, 0), " "); got != "s1 s2" {
+		t.Errorf("before the first view it asks %s, want s1 s2", got)
+	}
+	if !s.Told("s2", View{8, 1, []string{"s2"}}) || s.Told("s1", View{7, 5, []string{"s1"}}) || s.Looked() || s.View().Chain != 8 {
+		t.Errorf("the view is %v, want that which came first", s.View())
+	}
+	if got := s.Strangers(); len(got) != 1 || got["s1"] != 7 {
+		t.Errorf("in other chains are %v, want s1 in 7", got)
+	}
+}
+
+// TestMembersAreAskedAnew has what a server told before it was a member not be held against it: then it was silent, and now it may serve.
+func TestMembersAreAskedAnew(t *testing.T) {
+	s := known()
+	s.Told("s1", View{})
+	s.Told("s2", View{8, 1, []string{"s2"}})
+	s.Told("a", View{7, 4, []string{"s1"}})
+	if s.Looked() {
+		t.Errorf("it follows %v, although the member was not asked yet", s.View())
+	}
+	if s.Told("s1", View{}); !s.Looked() || s.View().Chain != 8 {
+		t.Errorf("it follows %v, although no member tells it", s.View())
+	}
+	if !s.Adopt(View{7, 5, []string{"s1"}}) || s.View().Chain != 7 {
+		t.Errorf("it follows %v, and not the coordinator", s.View())
+	}
+}
+
 // TestAdoptForgets has nothing be kept of servers that are gone: there may be ever new ones.
 func TestAdoptForgets(t *testing.T) {
 	s := known()
 	for _, address := range []string{"a", "b", "s1"} {
 		s.Measured(address, time.Millisecond)
 		s.Failed(address, 0)
+		s.Told(address, View{})
 	}
 	s.Adopt(View{Chain: 7, Epoch: 4, Members: []string{"b"}})
 	for address, want := range map[string]bool{"a": false, "b": true, "s1": true} {
@@ -164,6 +239,9 @@ func TestAdoptForgets(t *testing.T) {
 		}
 		if _, is := s.suspect[address]; is != want {
 			t.Errorf("the suspicion of %s is kept: %t, want %t", address, is, want)
+		}
+		if _, is := s.told[address]; is != (address == "s1") {
+			t.Errorf("what %s told is kept: %t", address, is)
 		}
 	}
 }

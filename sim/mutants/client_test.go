@@ -135,6 +135,16 @@ var clients = []mutant{
 		}},
 	},
 	{
+		name: "client-never-leaves-its-chain", section: "6", theme: "libraries",
+		progress: true, why: "a chain that is gone answers nobody",
+		rule: "a client follows another chain when its own is gone",
+		edits: []edit{{
+			"client/retry/servers.go",
+			"\tv.Members = slices.Clone(v.Members)\n",
+			"\tif OFF && len(s.view.Members) > 0 && v.Chain != s.view.Chain {\n\t\treturn false\n\t}\n\tv.Members = slices.Clone(v.Members)\n",
+		}},
+	},
+	{
 		name: "client-asks-one-server-only", section: "6", theme: "libraries",
 		progress: true, why: "whoever is asked, the answer is right",
 		rule: "a request goes round all servers, and anew with each view",
