@@ -19,8 +19,8 @@ type Server struct {
 }
 
 // Servers asks all servers that the Client knows how they are, at the same time: the members in the order of the chain, the learner, and then others that the
-// Client was given, or that ZooKeeper knows. If none answers it returns them all the same, and an error. Servers that answer, but know of no chain, are
-// as they were asked.
+// Client was given, or that ZooKeeper knows. If none answers it returns them all the same, and an error. Servers that answer may
+// all know of no chain: then they are in the order in which they were given.
 func (c *Client) Servers(ctx context.Context) ([]Server, error) {
 	c.active.Store(true)
 	known := c.known()

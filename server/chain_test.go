@@ -293,7 +293,7 @@ try:
     r.set("k", "v", ex=10)
     assert False
 except redis.ResponseError as e:
-    assert str(e) == "syntax error", e
+    assert str(e) == "option EX of 'set' is not supported", e
 print("fine")
 `
 

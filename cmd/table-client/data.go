@@ -72,9 +72,7 @@ before the key, and -- before a key that begins with a dash.`,
 			if err := checkSizes(key, data); err != nil {
 				return err
 			}
-			if f := flagAmong(c, args[1:]); f != "" && c.ArgsLenAtDash() < 0 {
-				a.out.note("%s behind the key is a part of the data: flags come before the key", f)
-			}
+			a.noteFlags(c, args[1:])
 			return a.do(func(ctx context.Context, c *client.Client) error {
 				seq, err := c.Put(ctx, key, []byte(data), writeOptions(early)...)
 				if err != nil {
@@ -181,7 +179,8 @@ changes, and the exit code is 1. get -v tells versions.`,
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
+			a.noteFlags(c, args[2:])
 			key, data := args[0], strings.Join(args[2:], " ")
 			version, err := strconv.ParseUint(args[1], 10, 64)
 			if err != nil {
@@ -202,6 +201,13 @@ changes, and the exit code is 1. get -v tells versions.`,
 			})
 		},
 	})
+}
+
+// noteFlags tells of data that was perhaps meant as a flag.
+func (a *app) noteFlags(c *cobra.Command, data []string) {
+	if f := flagAmong(c, data); f != "" && c.ArgsLenAtDash() < 0 {
+		a.out.note("%s behind the key is a part of the data: flags come before the key", f)
+	}
 }
 
 // contradict tells how a key is, which was expected to have another version. It may have changed again.

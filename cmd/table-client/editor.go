@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/peterh/liner"
@@ -171,6 +172,9 @@ func files(prefix string) []string {
 	for i, f := range found {
 		if info, err := os.Stat(f); err == nil && info.IsDir() {
 			found[i] += "/"
+		}
+		if strings.Contains(found[i], " ") {
+			found[i] = strconv.Quote(found[i])
 		}
 	}
 	return found

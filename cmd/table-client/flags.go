@@ -68,8 +68,11 @@ func behindDashes(c *cobra.Command) string {
 
 // flagAmong is the first of several words of data that is a flag of the command, and so perhaps not meant as data.
 func flagAmong(c *cobra.Command, data []string) string {
-	for i, word := range data {
-		if name, long := strings.CutPrefix(word, "--"); i > 0 && (word == "-o" || long && c.Flag(name) != nil) {
+	for _, word := range data {
+		name, _, _ := strings.Cut(word, "=")
+		long, is := strings.CutPrefix(name, "--")
+		short, dash := strings.CutPrefix(name, "-")
+		if len(data) > 1 && (is && c.Flag(long) != nil || dash && len(short) == 1 && c.Flags().ShorthandLookup(short) != nil) {
 			return word
 		}
 	}

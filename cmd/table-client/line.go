@@ -31,8 +31,11 @@ func parseLine(line string) ([]string, error) {
 		}
 		words = append(words, flag)
 		if takesValue[flag] {
-			flag, rest, _ = strings.Cut(rest, " ")
-			words = append(words, flag)
+			value, more, _, err := cutWord(rest)
+			if err != nil {
+				return nil, err
+			}
+			words, rest = append(words, value), more
 		}
 	}
 	words = append(words, "--")
@@ -58,11 +61,14 @@ func parseLine(line string) ([]string, error) {
 // parseWords are words with spaces between them.
 func parseWords(line string) (words []string, err error) {
 	for rest := strings.TrimLeft(line, " "); rest != ""; rest = strings.TrimLeft(rest, " ") {
-		var word string
-		if word, rest, _, err = cutWord(rest); err != nil {
+		word, more, _, err := cutWord(rest)
+		if err != nil {
 			return nil, err
 		}
-		words = append(words, word)
+		if rest[0] == '"' && strings.HasPrefix(word, "-") && !slices.Contains(words, "--") {
+			words = append(words, "--") // no flag
+		}
+		words, rest = append(words, word), more
 	}
 	return words, nil
 }

@@ -230,7 +230,7 @@ func (l *loader) run(ctx context.Context, stop func(), in io.Reader) error {
 	}
 	l.bar.clear()
 	if whole && source.last < l.options.from-1 {
-		return failf(codeUsage, "--from %d: there are %s", l.options.from, count(source.last, "line"))
+		return failf(codeUsage, "--from %d: the file has %s", l.options.from, count(source.last, "line"))
 	}
 	return l.tell(ctx)
 }

@@ -182,7 +182,7 @@ func TestLoadFails(t *testing.T) {
 		"skipped":        {"a\t\nb\nc\t\n", loadOptions{parallel: 4, skipBad: true}, 0, 2, "line 2: no tab", ""},
 		"from the third": {"bad\t\nworse\t\nc\t\nd\t\nbad\t\n", loadOptions{parallel: 4, from: 3}, 3, 2, "line 5: no\n", "before 5 are in"},
 		"at the end":     {"a\t\nb\t\n", loadOptions{parallel: 4, from: 3}, 0, 0, "", ""},
-		"behind the end": {"a\t\nb\t\n", loadOptions{parallel: 4, from: 4}, 2, 0, "", "--from 4: there are 2 lines"},
+		"behind the end": {"a\t\nb\t\n", loadOptions{parallel: 4, from: 4}, 2, 0, "", "--from 4: the file has 2 lines"},
 	} {
 		var notes bytes.Buffer
 		c.options.form, c.options.from = linesAuto, max(c.options.from, 1)

@@ -88,4 +88,10 @@ func TestStatusOutside(t *testing.T) {
 		rows[2] != dead+" unreachable: connection refused" {
 		t.Errorf("%+v", o)
 	}
+	if o := call("", "-o", "table", address, "status"); o.code != 0 || !strings.HasPrefix(o.out, "ADDRESS ") {
+		t.Errorf("for people: %+v", o)
+	}
+	for _, command := range []string{"members", "bench get"} {
+		call("", append([]string{address}, strings.Fields(command)...)...).check(t, command, 3, "", address+" is in no chain: paused")
+	}
 }

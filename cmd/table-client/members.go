@@ -113,11 +113,27 @@ func (a *app) change(change func(context.Context, *client.Client) error) error {
 
 func (a *app) showMembers(ctx context.Context, c *client.Client) error {
 	servers, err := c.Servers(ctx)
+	if err == nil {
+		err = inChain(servers)
+	}
 	if err != nil {
 		return err
 	}
 	m := newMembership(newestView(servers))
 	return a.out.result(a.out.membership(m), m)
+}
+
+// inChain is an error if no server that answers knows a chain.
+func inChain(servers []client.Server) error {
+	if len(newestView(servers).GetMembers()) > 0 {
+		return nil
+	}
+	for _, s := range servers {
+		if s.Err == nil {
+			return failf(codeFailed, "%s is in no chain: %s", s.Address, clean(s.Status.GetState(), 160))
+		}
+	}
+	return failf(codeFailed, "no server answers")
 }
 
 // newestView is that of the servers which serve, or if none does, of any. A server that has just left knows the newest, too.

@@ -26,10 +26,11 @@ ADDR is one of
   NAME                 a connection that has a name: see table-client connections --help
 
 The client finds the other servers, writes at the head, reads at the nearest one, follows when the chain changes, and tries again
-until --timeout is over: each write takes effect at most once. It is answered when it has taken effect.
+until --timeout is over: each write takes effect at most once. It is answered when it has taken effect. Servers of several chains in one
+ADDR are refused; for that each command waits 0.2 s at most for those of ADDR, and of their chain, that are slow.
 
-In a session a word that begins with a double quote is a string, as getkeys prints keys that have spaces or what is not printable; and
-lines that begin with # are comments. With -o json a command answers with JSON documents, one a line; what went wrong is in
+In a session a word that begins with a double quote is a string as Go writes it: for keys with spaces, and for what getkeys prints in
+quotes. Lines that begin with # are comments. With -o json a command answers with JSON documents, one a line; what went wrong is in
 one, too, if there is no other: {"error":…,"code":…}, code being the exit code.
 
 Exit codes, of several commands the highest:

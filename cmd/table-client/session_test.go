@@ -84,6 +84,9 @@ func TestParseLine(t *testing.T) {
 		`get "x \"y\xff"`:              {"get", "x \"y\xff"},
 		`get  "x y"  z`:                {"get", "x y", "z"},
 		`put "my key" "data" x`:        {"put", "--", "my key", `"data" x`},
+		`get "-x"`:                     {"get", "--", "-x"},
+		`txn -f "my file"`:             {"txn", "-f", "my file", "--"},
+		`put --timeout "5s" k v`:       {"put", "--timeout", "5s", "--", "k", "v"},
 		`put "" x`:                     {"put", "--", "", "x"},
 		`put "k"`:                      {"put", "--", "k"},
 		`cas "my key" 7 x y`:           {"cas", "--", "my key", "7", "x y"},
@@ -187,7 +190,7 @@ func TestCompleteLine(t *testing.T) {
 		"bench --clients 3 ycsb-a":  "ycsb-a ",
 		"bench ycsb-a ycsb-":        "",
 		"members --timeout ":        "",
-		"load " + dir + "/wor":      dir + "/words [1].txt",
+		"load " + dir + "/wor":      `"` + dir + `/words [1].txt"`,
 		"txn -f " + dir + "/won":    dir + "/wonders",
 		"dump --format json " + dir: dir + "/",
 	} {

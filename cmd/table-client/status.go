@@ -206,7 +206,7 @@ func (o *output) status(c cluster) string {
 
 // heading is a line about the chain, for people: scripts have rows of one kind, and JSON.
 func (o *output) heading(chain string, epoch, target uint64) string {
-	if o.plain() || chain == "" { // as of servers that know of none
+	if o.plain() || epoch == 0 { // as of servers that know of no chain
 		return ""
 	}
 	wants := "every server"

@@ -82,6 +82,22 @@ func TestHelp(t *testing.T) {
 	}
 }
 
+// Data that looks like a flag of the command is told of, where it is one of several words.
+func TestFlagAmong(t *testing.T) {
+	c, _, err := newRoot(newApp(nil, io.Discard, io.Discard)).Find([]string{"put"})
+	if err != nil || c.ParseFlags(nil) != nil {
+		t.Fatal(err)
+	}
+	for data, want := range map[string]string{
+		"v": "", "--timeout": "", "a --numbered": "--numbered", "--numbered v": "--numbered", "v -o json": "-o", "v --timeout=3s": "--timeout=3s",
+		"v -h": "-h", "a - b": "", "a -- b": "", "a --none b": "", "a -x b": "", "a -oo b": "",
+	} {
+		if got := flagAmong(c, strings.Fields(data)); got != want {
+			t.Errorf("%q: got %q, want %q", data, got, want)
+		}
+	}
+}
+
 // between stands between a server and its clients. It has each write fail with an error, but for what opens a session.
 type between struct {
 	server.Backend

@@ -86,7 +86,7 @@ func refused(code table.Code) error {
 		case table.CodeStale:
 			text = "the session has said that it needs no result of this request, nor of earlier ones"
 		case table.CodeFull:
-			text = "what the transaction finds is more than 1 MiB, or the session has too many results that done_below does not release (1,024, or 1 MiB of transactions')"
+			text = "what the transaction finds, or all that its session keeps, is more than 1 MiB, or it keeps more than 1,024 results"
 		}
 		return k.fail(outcomeText(k.outcome) + text)
 	}
