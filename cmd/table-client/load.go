@@ -229,7 +229,7 @@ func (l *loader) run(ctx context.Context, stop func(), in io.Reader) error {
 		}
 	}
 	l.bar.clear()
-	if whole && source.last < l.options.from-1 {
+	if whole && ctx.Err() == nil && source.last < l.options.from-1 { // a signal has the source end, too
 		return failf(codeUsage, "--from %d: the file has %s", l.options.from, count(source.last, "line"))
 	}
 	return l.tell(ctx)
