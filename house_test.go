@@ -130,7 +130,7 @@ var floors = []struct {
 	{"server/servertest", []string{"chain", "table", "replica", "link", "coord", "server"}}, // what tests share
 	{"server", []string{"chain", "table", "replica", "api", "internal"}},
 	{"client", []string{"api", "coord", "internal"}},
-	{"sim", []string{"chain", "table", "coord", "link", "client", "internal"}},
+	{"sim", []string{"chain", "table", "coord", "link", "storage", "client", "internal"}},
 	{"internal/freeze", []string{"coord", "chain"}},
 	{"internal", nil},
 	{"api", nil},

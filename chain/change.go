@@ -35,9 +35,9 @@ func (r *Replica) flushCoordinator() {
 		return
 	}
 	switch {
-	case r.view.Chain == 0:
+	case r.view.Chain == 0 || r.found:
 		if r.change.create && r.leave.then == toStay {
-			r.ask(View{Chain: r.cfg.NewChain, Members: []Member{r.self}, Target: r.cfg.Target, Rules: Rules}, nil)
+			r.ask(View{Chain: cmp.Or(r.view.Chain, r.cfg.NewChain), Members: []Member{r.self}, Target: r.cfg.Target, Rules: Rules}, nil)
 		}
 	case r.isMember():
 		r.changeAsMember()

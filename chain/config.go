@@ -54,6 +54,9 @@ type Recovered struct {
 	Committed Seq   // a lower bound
 	Complete  bool  // nothing that was acknowledged is missing
 	Table     int64 // size of the table at Base, in bytes
+	// Found says that no coordinator has ever known the chain, or that the one that did was this server's own: where there is no view, the server
+	// makes the next one, of itself and what it holds.
+	Found bool
 }
 
 const minSessionTimeout = 20 * time.Millisecond
@@ -73,6 +76,8 @@ func (c *Config) Validate() error {
 		return errors.New("chain: config: negative bound")
 	case c.Recovered != nil && (c.Recovered.Chain == 0) != (c.Recovered.Epoch == 0):
 		return errors.New("chain: config: a recovered chain has an epoch")
+	case c.Recovered != nil && c.Recovered.Found && !c.Recovered.Complete:
+		return errors.New("chain: config: a chain is made of what is complete")
 	}
 	return nil
 }

@@ -251,7 +251,7 @@ func (d *detector) sinceTrouble(old, v View, r *Replica) time.Duration {
 func (r *Replica) flushReads() {
 	d := &r.watch
 	if d.viewDue && !d.viewBusy {
-		d.viewDue, d.viewBusy, d.syncing, d.viewSync = false, true, d.viewSync || r.reg.judging || r.view.Epoch == 0, false
+		d.viewDue, d.viewBusy, d.syncing, d.viewSync = false, true, d.viewSync || r.reg.judging || r.view.Epoch == 0 || r.found, false
 		d.viewKnew = r.view.Epoch
 		r.out.Ask = append(r.out.Ask, AskView{Sync: d.syncing})
 	}
@@ -269,7 +269,7 @@ func (r *Replica) coordView(in CoordView) {
 	switch {
 	case in.Outcome == OutcomeUnknown || in.Outcome == OutcomeConflict:
 		return
-	case in.Outcome == OutcomeMissing && r.view.Chain == 0:
+	case in.Outcome == OutcomeMissing && (r.view.Chain == 0 || r.found):
 		r.change.create, d.viewSession = d.syncing, in.Session
 		return
 	case in.Outcome == OutcomeMissing:

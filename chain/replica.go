@@ -39,6 +39,7 @@ type Replica struct {
 	cuts      uint64   // how often the log was cut, or replaced
 	bytes     int64    // size of the table
 	complete  bool     // log and table lack nothing that we ever acknowledged
+	found     bool     // no coordinator knows the chain that we hold: we may make its view
 	hashes    []uint64 // room for those of one command's keys
 
 	up    upstream   // from our predecessor
@@ -89,7 +90,7 @@ func New(cfg Config) (*Replica, error) {
 // recover takes up the state of a former life. It is a member of nothing.
 func (r *Replica) recover(rec *Recovered) {
 	r.view.Chain, r.view.Epoch = rec.Chain, rec.Epoch // the view itself, or a newer one, is still to be read
-	r.log.base = rec.Base
+	r.log.base, r.found = rec.Base, rec.Found
 	r.committed, r.applying, r.applied = rec.Base.Seq, rec.Base.Seq, rec.Base.Seq
 	r.bytes = rec.Table
 	raise(&r.gate.applied, uint64(r.applied))
@@ -315,6 +316,7 @@ func (r *Replica) adopt(v Recorded, session uint64) {
 	r.learning = r.self.Incarnation > 0 && v.Learner.MemberID == r.self.MemberID
 	r.complete = r.complete || r.isMember() // we have learned all
 	r.news(old.View)
+	r.found = false
 
 	r.up = upstream{}
 	r.down.restart(r)
@@ -375,6 +377,12 @@ func (r *Replica) causeOf(old, v View) (Change, string) {
 			return ChangeFound, "found the chain"
 		}
 		return ChangeAnew, "the chain began anew, empty"
+	}
+	if r.found {
+		return ChangeRestarted, r.self.Address + " restarted the chain"
+	}
+	if v.Epoch == old.Epoch {
+		return ChangeFound, "found the chain"
 	}
 	if len(old.Members) == 0 || v.Epoch > old.Epoch+1 {
 		return ChangeSeveral, fmt.Sprintf("epochs %d to %d", old.Epoch+1, v.Epoch)

@@ -32,14 +32,16 @@ func (r *Replica) carryOut() (more bool) {
 		if ready.Empty() {
 			return false
 		}
+		r.toDisk(&ready)
 		if len(ready.Apply) > 0 {
 			r.apply(ready.Apply)
+			r.checkpoint()
 		}
 		r.readSnapshot(ready.Stop, ready.Start, ready.Read)
 		if ready.Unstage {
-			r.restorer = nil
+			r.unstage()
 		}
-		r.restore(ready.Restore)
+		r.restore(ready.Restore, ready.Cuts)
 		if len(ready.Send) > 0 {
 			r.config.Links.Send(ready.Send)
 		}
@@ -63,8 +65,7 @@ func (r *Replica) carryOut() (more bool) {
 			close(r.left)
 		}
 		if ready.Halt != nil {
-			r.err = ready.Halt
-			r.config.Logger.Error("halted", "error", r.err)
+			r.halt(ready.Halt)
 			return false
 		}
 	}
@@ -110,8 +111,8 @@ func (r *Replica) readSnapshot(stop, start, read uint64) {
 	}
 }
 
-// restore builds the table that a tail teaches us, and puts it in the place of ours when it is whole.
-func (r *Replica) restore(chunks []chain.Snapshot) {
+// restore builds the table that a tail teaches us, and puts it in the place of ours when it is whole, and kept.
+func (r *Replica) restore(chunks []chain.Snapshot, cuts uint64) {
 	for i := range chunks {
 		c := &chunks[i]
 		if c.Index == 0 {
@@ -119,6 +120,9 @@ func (r *Replica) restore(chunks []chain.Snapshot) {
 		}
 		if r.restorer == nil {
 			continue // it was refused before
+		}
+		if r.disk != nil {
+			r.disk.push(diskWork{chunk: c})
 		}
 		err := r.restorer.Add(c.Data)
 		if err == nil && !c.Last {
@@ -131,15 +135,36 @@ func (r *Replica) restore(chunks []chain.Snapshot) {
 		if err == nil && t.Position() != c.Base {
 			err = errors.New("replica: restore: the snapshot ends at " + t.Position().String() + ", not at " + c.Base.String())
 		}
-		r.restorer = nil
-		if err != nil {
-			r.step(chain.Restored{Transfer: c.Transfer, Err: err})
+		whole := &installed{c.Transfer, c.Base, t, err}
+		if r.restorer = nil; err != nil {
+			r.unstage()
+		} else if r.disk != nil {
+			r.settling = c.Transfer
+			r.disk.push(diskWork{install: whole, cuts: cuts})
 			continue
 		}
-		r.table.Store(t)
-		r.step(chain.Restored{Transfer: c.Transfer, Bytes: t.Bytes()})
-		r.waiters.wake(c.Base.Seq)
+		r.installed(whole)
 	}
+}
+
+// unstage gives up the table that comes in.
+func (r *Replica) unstage() {
+	r.restorer = nil
+	if r.disk != nil {
+		r.disk.push(diskWork{unstage: true})
+	}
+}
+
+// installed takes over a table that is whole, and kept.
+func (r *Replica) installed(x *installed) {
+	r.settling = 0
+	if x.err != nil {
+		r.step(chain.Restored{Transfer: x.transfer, Err: x.err})
+		return
+	}
+	r.table.Store(x.table)
+	r.step(chain.Restored{Transfer: x.transfer, Bytes: x.table.Bytes()})
+	r.waiters.wake(x.base.Seq)
 }
 
 // tell writes a line of news to the log.
@@ -174,6 +199,12 @@ func (r *Replica) ask(a chain.Ask) {
 	switch a := a.(type) {
 	case chain.AskRegister:
 		sent := r.config.Clock()
+		if r.disk != nil {
+			if err := r.disk.store.Register(a.Registration.Incarnation); err != nil {
+				r.disk.tell(diskEvent{failed: err})
+				return
+			}
+		}
 		err = c.Register(ctx, a.Registration)
 		in = chain.CoordRegistered{Member: a.Registration.MemberID, Sent: sent, Outcome: coord.Outcome(err)}
 	case chain.AskHeartbeat:

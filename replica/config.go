@@ -7,6 +7,7 @@ import (
 	"github.com/chaintable/chaintable/chain"
 	"github.com/chaintable/chaintable/coord"
 	"github.com/chaintable/chaintable/link"
+	"github.com/chaintable/chaintable/storage"
 	"github.com/chaintable/chaintable/table"
 )
 
@@ -19,6 +20,12 @@ type Config struct {
 	Coordinator coord.Client
 	// Links is started and stopped by the Replica. Required.
 	Links link.Transport
+	// Store is where the log is kept, and Recovery what it held; the Replica closes it. Nil: everything is in memory. Chain.Self.Durable, its id and
+	// Chain.Recovered follow from it.
+	Store    *storage.Store
+	Recovery *storage.Recovery
+	// SyncInterval says that writes are acknowledged before they are synced, which is done once a second.
+	SyncInterval bool
 	// Clock counts suspension too. Nil is BootTime.
 	Clock func() chain.Time
 	// Logger gets a line for each change of the view. Nil: none.
@@ -44,6 +51,11 @@ func (c *Config) complete() error {
 	}
 	if c.Pause == nil {
 		c.Pause = func() {}
+	}
+	if c.Store != nil {
+		id := c.Recovery.Identity
+		c.Chain.Self.Node, c.Chain.Self.Incarnation, c.Chain.Self.Durable = id.Node, id.Incarnation, true
+		c.Chain.Recovered = c.Recovery.Chain
 	}
 	c.Chain.Touches, c.Chain.Growth = table.Touches, table.Growth
 	c.Chain.Encode = func(e *chain.Entry) []byte { return table.AppendEntry(make([]byte, 0, len(e.Command)+64), e) }

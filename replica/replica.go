@@ -36,6 +36,8 @@ type Replica struct {
 	cancels chan *batch
 	orders  chan *batch // of operators
 
+	disk *disk // nil: everything is in memory
+
 	notes   notes.Notes
 	waiters waiters // reads that wait for entries to be applied
 
@@ -55,6 +57,7 @@ type Replica struct {
 	nextID   uint64
 	snapshot *table.Snapshot // being sent to a learner
 	restorer *table.Restorer // of the snapshot that comes in
+	settling uint64          // the transfer of one that is whole, and not yet kept; zero for none
 	hasLeft  bool
 	member   bool // when last published
 }
@@ -81,8 +84,15 @@ func Start(config Config) (*Replica, error) {
 		done: make(chan struct{}), left: make(chan struct{}),
 		calls: make(map[uint64]pending),
 	}
-	r.table.Store(table.New(config.Table))
 	r.ctx, r.stop = context.WithCancel(context.Background())
+	if config.Store != nil {
+		r.table.Store(config.Recovery.Table)
+		r.disk = newDisk(config.Store, config.SyncInterval, r.ctx.Done())
+		r.workers.Go(r.disk.write)
+		r.workers.Go(func() { r.disk.prepare(r.diskSpace) })
+	} else {
+		r.table.Store(table.New(config.Table))
+	}
 	r.publish()
 	config.Links.Start((*handler)(r))
 	r.workers.Go(r.watchNews)
@@ -117,6 +127,11 @@ func (r *Replica) Close() error {
 			err = e
 		}
 		r.workers.Wait()
+		if r.disk != nil {
+			if e := r.disk.store.Close(); err == nil {
+				err = e
+			}
+		}
 	})
 	return err
 }
@@ -168,15 +183,21 @@ func (r *Replica) run() {
 			r.drain()
 			continue
 		}
-		batches := r.batches
+		batches, inputs := r.batches, r.inputs
 		if r.core.Full() {
 			batches = nil // connections wait
+		}
+		if r.disk.full() {
+			inputs = nil // links wait
 		}
 		select {
 		case in := <-r.urgent:
 			r.wake()
 			r.step(in)
-		case in := <-r.inputs:
+		case e := <-r.disk.told():
+			r.wake()
+			r.onDisk(e)
+		case in := <-inputs:
 			r.wake()
 			r.step(in)
 		case b := <-batches:
@@ -213,6 +234,9 @@ func (r *Replica) drain() {
 		case in := <-r.urgent:
 			r.step(in)
 			continue
+		case e := <-r.disk.told():
+			r.onDisk(e)
+			continue
 		case b := <-r.cancels:
 			r.cancel(b)
 			continue
@@ -221,12 +245,15 @@ func (r *Replica) drain() {
 			continue
 		default:
 		}
-		batches := r.batches
+		batches, inputs := r.batches, r.inputs
 		if r.core.Full() {
 			batches = nil
 		}
+		if r.disk.full() {
+			inputs = nil
+		}
 		select {
-		case in := <-r.inputs:
+		case in := <-inputs:
 			r.step(in)
 		case b := <-batches:
 			r.begin(b)

@@ -41,6 +41,8 @@ type nodeConfig struct {
 	MaxMemory      int64         // of the table, in bytes; zero is no bound
 	SlowRequests   time.Duration // from which on the log tells of them; zero for never
 
+	Data *data // where the log is kept; the node closes its store. Nil: in memory
+
 	Logger *slog.Logger
 	OnNews func(chain.News) // from the server's loop: must not block. Nil: nobody
 	Freeze *freeze.Freezer  // stops and kills the server without its help. Nil: nobody does
@@ -90,7 +92,7 @@ func startNode(c nodeConfig) (*node, error) {
 		connections.Dial, pause = c.Freeze.Dial(dial), c.Freeze.Wait
 	}
 	links := link.NewTCP(connections)
-	n.replica, err = replica.Start(replica.Config{
+	config := replica.Config{
 		Chain: chain.Config{
 			Self:           chain.Member{MemberID: chain.MemberID{Node: chain.NodeID(random())}, Address: c.Address},
 			SessionTimeout: c.SessionTimeout,
@@ -107,8 +109,11 @@ func startNode(c nodeConfig) (*node, error) {
 		Logger:      c.Logger,
 		OnNews:      c.OnNews,
 		Pause:       pause,
-	})
-	if err != nil {
+	}
+	if c.Data != nil {
+		config.Store, config.Recovery, config.SyncInterval = c.Data.store, c.Data.recovery, c.Data.interval
+	}
+	if n.replica, err = replica.Start(config); err != nil {
 		c.Listener.Close()
 		c.Coordinator.Close()
 		return nil, err

@@ -19,6 +19,7 @@ import (
 	"github.com/chaintable/chaintable/coord/local"
 	"github.com/chaintable/chaintable/coord/zookeeper"
 	"github.com/chaintable/chaintable/internal/version"
+	"github.com/chaintable/chaintable/table"
 )
 
 // leaveTimeout is how long a server that was told to end may take to leave its chain.
@@ -39,6 +40,8 @@ type serveOptions struct {
 	chain     string
 	replicas  int
 	abandon   uint64
+	dataDir   string
+	sync      string
 }
 
 func newRoot() *cobra.Command {
@@ -79,6 +82,9 @@ SIGTERM and SIGINT take the server out of the chain before it ends; clients of t
 	f.StringVar(&o.chain, "chain", zookeeper.DefaultChain, "name of the chain, where one ZooKeeper has several")
 	f.IntVar(&o.replicas, "replicas", 0, "how many members the chain wants, if this server makes it; more are spares (0: all are members)")
 	f.Uint64Var(&o.abandon, "abandon", 0, "begin anew, empty, although members of the chain's view of this `epoch` are silent and may hold its data")
+	f.StringVar(&o.dataDir, "data-dir", "", "directory in which this server keeps everything, also when it ends (default: in memory only)")
+	f.StringVar(&o.sync, "sync", "always", "always: a write is acknowledged when it is on the disks of all members. interval: when it is written there, and each "+
+		"second it is brought to disk; who loses power then takes a new copy from the chain")
 	o.flags(root, "info")
 	root.AddCommand(newDemo(), newRecover())
 	return root
@@ -116,6 +122,12 @@ func serve(c *cobra.Command, args []string, o *serveOptions) error {
 	if err := o.check(1); err != nil {
 		return err
 	}
+	if o.sync != "always" && o.sync != "interval" {
+		return usagef("--sync %q: want always or interval", o.sync)
+	}
+	if o.sync == "interval" && o.dataDir == "" {
+		return usagef("--sync is for a server with --data-dir")
+	}
 	if err := checkListen(ctx, o.listen, o.insecure); err != nil {
 		return err
 	}
@@ -147,8 +159,21 @@ func serve(c *cobra.Command, args []string, o *serveOptions) error {
 		coordinator.Close()
 		return err
 	}
+	var kept *data
+	if o.dataDir != "" {
+		kept, err = openData(dataConfig{
+			path: o.dataDir, interval: o.sync == "interval", alone: len(args) == 2, table: table.Config{Lists: lists, Seed: random()},
+		}, log)
+		if err != nil {
+			l.Close()
+			coordinator.Close()
+			return err
+		}
+		defer kept.close()
+	}
 	news := make(chan struct{}, 1)
 	n, err := startNode(nodeConfig{
+		Data:     kept,
 		Listener: l, Address: address, Name: name, Lists: lists, Coordinator: coordinator, Target: o.replicas, Abandon: chain.Epoch(o.abandon),
 		SessionTimeout: o.sessionTimeout, NoLeases: o.leases == "off", RequestTimeout: o.requestTimeout, MaxClients: o.maxClients, MaxMemory: o.memory, SlowRequests: o.slowLog, Logger: log,
 		OnNews: func(chain.News) {

@@ -1,0 +1,325 @@
+package replica
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/chaintable/chaintable/chain"
+	"github.com/chaintable/chaintable/storage"
+	"github.com/chaintable/chaintable/table"
+)
+
+const (
+	// diskQueueBytes is how much may wait for the disk before the loop takes nothing more from links.
+	diskQueueBytes = 64 << 20
+	// syncEvery is how often the log is synced where nobody waits for that.
+	syncEvery = time.Second
+	// prepareEvery is how often a segment is tried again for which there was no room.
+	prepareEvery = time.Second
+	// checkpointBytes is how much the log grows at least from one snapshot to the next.
+	checkpointBytes = 128 << 20
+)
+
+// disk carries out what goes to the store, in order and behind the loop's back. All that waits when a sync begins is covered by it.
+type disk struct {
+	store    *storage.Store
+	interval bool
+	events   chan diskEvent // to the loop
+	stop     <-chan struct{}
+
+	mu struct {
+		sync.Mutex
+		queue []diskWork
+	}
+	more    chan struct{} // there is something in the queue
+	used    chan struct{} // the segment that was prepared may have been taken
+	waiting atomic.Int64  // bytes in the queue
+
+	checkpointing atomic.Bool // one is being written, or about to count
+
+	// Of the goroutine that writes.
+	staged error  // why the table that comes in cannot be kept
+	cuts   uint64 // of the last work that had any
+}
+
+// diskWork is one thing to do; of its fields one group is set.
+type diskWork struct {
+	known    *known
+	truncate *chain.Position
+	entries  []chain.Entry
+	chunk    *chain.Snapshot
+	unstage  bool
+	install  *installed
+	publish  *storage.Checkpoint
+
+	applied chain.Seq // when truncate or entries were queued: all of that is in the log as it is behind this
+	cuts    uint64    // of the Ready that wanted truncate, entries or install
+}
+
+// known is the newest view.
+type known struct {
+	chain chain.ID
+	epoch chain.Epoch
+}
+
+// diskEvent is what the disk tells the loop; of its fields one is set.
+type diskEvent struct {
+	persisted *chain.Persisted
+	installed *installed
+	failed    error // the process must end
+}
+
+// installed is a table that another server has taught us, and that is whole. Err says why it could not be kept.
+type installed struct {
+	transfer uint64
+	base     chain.Position
+	table    *table.Table
+	err      error
+}
+
+func newDisk(store *storage.Store, interval bool, stop <-chan struct{}) *disk {
+	return &disk{
+		store: store, interval: interval, stop: stop,
+		events: make(chan diskEvent, 64), more: make(chan struct{}, 1), used: make(chan struct{}, 1),
+	}
+}
+
+// push queues work. It does not wait.
+func (d *disk) push(w diskWork) {
+	d.waiting.Add(w.bytes())
+	d.mu.Lock()
+	d.mu.queue = append(d.mu.queue, w)
+	d.mu.Unlock()
+	signal(d.more)
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func (w *diskWork) bytes() (n int64) {
+	for i := range w.entries {
+		n += int64(len(w.entries[i].Encoded))
+	}
+	if w.chunk != nil {
+		n += int64(len(w.chunk.Data))
+	}
+	return n
+}
+
+// told is what the disk has to say; nothing ever, where there is none.
+func (d *disk) told() <-chan diskEvent {
+	if d == nil {
+		return nil
+	}
+	return d.events
+}
+
+// full tells whether so much waits for the disk that no more should come.
+func (d *disk) full() bool { return d != nil && d.waiting.Load() > diskQueueBytes }
+
+// write is the goroutine that writes, until the loop ends or an error.
+func (d *disk) write() {
+	var sync <-chan time.Time
+	if d.interval {
+		ticker := time.NewTicker(syncEvery)
+		defer ticker.Stop()
+		sync = ticker.C
+	}
+	for {
+		var err error
+		select {
+		case <-d.more:
+			err = d.carryOut()
+		case <-sync:
+			err = d.store.Sync()
+		case <-d.stop:
+			return
+		}
+		if err != nil {
+			d.tell(diskEvent{failed: err})
+			return
+		}
+	}
+}
+
+func (d *disk) tell(e diskEvent) {
+	select {
+	case d.events <- e:
+	case <-d.stop:
+	}
+}
+
+// carryOut does all that waits, and syncs once.
+func (d *disk) carryOut() error {
+	d.mu.Lock()
+	work := d.mu.queue
+	d.mu.queue = nil
+	d.mu.Unlock()
+	if len(work) == 0 {
+		return nil
+	}
+	var bytes int64
+	var done []*installed
+	for i := range work {
+		w := &work[i]
+		bytes += w.bytes()
+		d.cuts = max(d.cuts, w.cuts)
+		if err := d.do(w); err != nil {
+			return err
+		}
+		if w.install != nil {
+			done = append(done, w.install)
+		}
+	}
+	flush := d.store.Sync
+	if d.interval {
+		flush = d.store.Write
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	signal(d.used)
+	d.waiting.Add(-bytes)
+	d.tell(diskEvent{persisted: &chain.Persisted{Position: d.store.Last(), Cuts: d.cuts}})
+	for _, x := range done {
+		d.tell(diskEvent{installed: x})
+	}
+	return nil
+}
+
+func (d *disk) do(w *diskWork) error {
+	switch {
+	case w.known != nil:
+		return d.store.Adopt(w.known.chain, w.known.epoch)
+	case w.truncate != nil:
+		d.store.Truncate(*w.truncate, w.applied)
+	case w.entries != nil:
+		return d.store.Append(w.entries, w.applied)
+	case w.unstage:
+		d.store.Unstage()
+	case w.chunk != nil:
+		if w.chunk.Index == 0 {
+			d.staged = nil
+		}
+		if d.staged == nil {
+			// No room for another table is no reason to end.
+			d.staged = d.store.Stage(w.chunk.Base, w.chunk.Data, w.chunk.Index == 0)
+		}
+	case w.install != nil:
+		if d.staged != nil {
+			w.install.err = d.staged
+			d.store.Unstage()
+			return nil
+		}
+		return d.store.Install()
+	case w.publish != nil:
+		err := d.store.Publish(w.publish)
+		d.checkpointing.Store(false)
+		return err
+	}
+	return nil
+}
+
+// prepare is the goroutine that makes the log's next segments.
+func (d *disk) prepare(full func(error)) {
+	ticker := time.NewTicker(prepareEvery)
+	defer ticker.Stop()
+	for {
+		full(d.store.Prepare())
+		select {
+		case <-d.used:
+		case <-ticker.C:
+		case <-d.stop:
+			return
+		}
+	}
+}
+
+// retryCheckpoint is how long to wait after a snapshot that could not be written.
+const retryCheckpoint = 10 * time.Second
+
+// checkpoint begins a snapshot of the table, if the log has grown enough and none is under way.
+func (r *Replica) checkpoint() {
+	d := r.disk
+	if d == nil || r.settling != 0 || d.store.Grown() < max(checkpointBytes, d.store.TableBytes()) || !d.checkpointing.CompareAndSwap(false, true) {
+		return
+	}
+	c := d.store.BeginCheckpoint(r.table.Load().Snapshot())
+	r.workers.Go(func() { r.writeCheckpoint(c) })
+}
+
+// writeCheckpoint writes it, beside everything else.
+func (r *Replica) writeCheckpoint(c *storage.Checkpoint) {
+	started := time.Now()
+	err := c.Write(func(int) error { return r.ctx.Err() })
+	c.Snapshot().Close()
+	switch {
+	case err == nil:
+		r.config.Logger.Info("snapshot written", "seq", uint64(c.Snapshot().Seq()), "keys", c.Snapshot().Len(), "bytes", c.Bytes(), "took", time.Since(started))
+		r.disk.push(diskWork{publish: c})
+	case r.ctx.Err() == nil:
+		r.config.Logger.Warn("a snapshot cannot be written, and is tried again: until then the log grows", "error", err)
+		timer := time.NewTimer(retryCheckpoint)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-r.ctx.Done():
+		}
+		r.disk.checkpointing.Store(false)
+	}
+}
+
+// onDisk takes in what the disk has to tell.
+func (r *Replica) onDisk(e diskEvent) {
+	switch {
+	case e.failed != nil:
+		r.halt(fmt.Errorf("the disk: %w", e.failed))
+	case e.persisted != nil:
+		r.step(*e.persisted)
+	case e.installed != nil:
+		r.installed(e.installed)
+	}
+}
+
+// toDisk queues what a Ready wants kept.
+func (r *Replica) toDisk(ready *chain.Ready) {
+	if r.disk == nil {
+		return
+	}
+	w := diskWork{applied: r.gate.Applied(), cuts: ready.Cuts}
+	for i := range ready.News {
+		if n := &ready.News[i]; n.Text == chain.ViewChanged {
+			k := w
+			k.known = &known{n.View.Chain, n.View.Epoch}
+			r.disk.push(k)
+		}
+	}
+	if ready.Truncate != nil {
+		t := w
+		t.truncate = ready.Truncate
+		r.disk.push(t)
+	}
+	if len(ready.Append) > 0 {
+		w.entries = ready.Append
+		r.disk.push(w)
+	}
+}
+
+// diskSpace notes whether the log has room to grow.
+func (r *Replica) diskSpace(err error) {
+	if err != nil {
+		r.notes.Warn(r.config.Logger, "the log has no room to grow", "error", err)
+	}
+}
+
+// halt ends the replica, with an explanation.
+func (r *Replica) halt(err error) {
+	r.err = err
+	r.config.Logger.Error("halted", "error", err)
+}
