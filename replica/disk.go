@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -18,8 +19,6 @@ const (
 	syncEvery = time.Second
 	// prepareEvery is how often a segment is tried again for which there was no room.
 	prepareEvery = time.Second
-	// checkpointBytes is how much the log grows at least from one snapshot to the next.
-	checkpointBytes = 128 << 20
 )
 
 // disk carries out what goes to the store, in order and behind the loop's back. All that waits when a sync begins is covered by it.
@@ -170,7 +169,7 @@ func (d *disk) carryOut() error {
 		w := &work[i]
 		bytes += w.bytes()
 		d.cuts = max(d.cuts, w.cuts)
-		if err := d.do(w); err != nil {
+		if err := d.patiently(func() error { return d.do(w) }); err != nil {
 			return err
 		}
 		if w.install != nil {
@@ -181,7 +180,7 @@ func (d *disk) carryOut() error {
 	if d.interval {
 		flush = d.store.Write
 	}
-	if err := flush(); err != nil {
+	if err := d.patiently(flush); err != nil {
 		return err
 	}
 	signal(d.used)
@@ -191,6 +190,23 @@ func (d *disk) carryOut() error {
 		d.tell(diskEvent{installed: x})
 	}
 	return nil
+}
+
+// patiently tries something again for as long as the log has no room to grow. Meanwhile nothing is acknowledged, and so nothing commits.
+func (d *disk) patiently(do func() error) error {
+	for {
+		err := do()
+		if !errors.Is(err, storage.ErrNoRoom) {
+			return err
+		}
+		timer := time.NewTimer(prepareEvery)
+		select {
+		case <-timer.C:
+		case <-d.stop:
+			timer.Stop()
+			return err
+		}
+	}
 }
 
 func (d *disk) do(w *diskWork) error {
@@ -231,9 +247,14 @@ func (d *disk) prepare(full func(error)) {
 	ticker := time.NewTicker(prepareEvery)
 	defer ticker.Stop()
 	for {
-		full(d.store.Prepare())
+		err := d.store.Prepare()
+		full(err)
+		used := d.used
+		if err != nil {
+			used = nil // there may be room later
+		}
 		select {
-		case <-d.used:
+		case <-used:
 		case <-ticker.C:
 		case <-d.stop:
 			return
@@ -247,7 +268,7 @@ const retryCheckpoint = 10 * time.Second
 // checkpoint begins a snapshot of the table, if the log has grown enough and none is under way.
 func (r *Replica) checkpoint() {
 	d := r.disk
-	if d == nil || r.settling != 0 || d.store.Grown() < max(checkpointBytes, d.store.TableBytes()) || !d.checkpointing.CompareAndSwap(false, true) {
+	if d == nil || r.settling != 0 || !d.store.Due() || !d.checkpointing.CompareAndSwap(false, true) {
 		return
 	}
 	c := d.store.BeginCheckpoint(r.table.Load().Snapshot())
@@ -279,7 +300,7 @@ func (r *Replica) writeCheckpoint(c *storage.Checkpoint) {
 func (r *Replica) onDisk(e diskEvent) {
 	switch {
 	case e.failed != nil:
-		r.halt(fmt.Errorf("the disk: %w", e.failed))
+		r.halt(fmt.Errorf("the disk has failed, and the server ends; started again it begins with what is on disk: %w", e.failed))
 	case e.persisted != nil:
 		r.step(*e.persisted)
 	case e.installed != nil:

@@ -22,6 +22,9 @@ type Checkpoint struct {
 // checkpointSync is how much of a checkpoint is written between syncs: the log's own sync may have to wait for what others have written.
 const checkpointSync = 1 << 20
 
+// Due tells whether it is time for a checkpoint: the log has grown by as much as the table has, and by Config.CheckpointBytes. Any goroutine may ask.
+func (s *Store) Due() bool { return s.Grown() >= max(s.config.CheckpointBytes, s.TableBytes()) }
+
 // Grown is how many bytes the log has grown since the last checkpoint began: what opening has to read beside that. Any goroutine may ask.
 func (s *Store) Grown() int64 { return s.log.grown.Load() }
 

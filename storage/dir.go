@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
 const lockName = "LOCK"
@@ -80,6 +82,15 @@ func (d *Dir) Close() error {
 // Path is where the directory is.
 func (d *Dir) Path() string { return d.path }
 
+// Size is how many bytes the whole file system has.
+func (d *Dir) Size() (uint64, error) {
+	var s unix.Statfs_t
+	if err := unix.Fstatfs(int(d.dir.Fd()), &s); err != nil {
+		return 0, &os.PathError{Op: "statfs", Path: d.path, Err: err}
+	}
+	return s.Blocks * uint64(s.Bsize), nil
+}
+
 // List leaves out the lock.
 func (d *Dir) List() ([]string, error) {
 	entries, err := os.ReadDir(d.path)
@@ -114,7 +125,25 @@ func (d *Dir) Sync() error { return d.dir.Sync() }
 
 func (d *Dir) join(name string) string { return filepath.Join(d.path, name) }
 
+// file leaves out of errors by which name it was opened: it may have another one by now.
 type file struct{ *os.File }
+
+func (f file) ReadAt(b []byte, offset int64) (int, error) {
+	n, err := f.File.ReadAt(b, offset)
+	return n, nameless("read", err)
+}
+
+func (f file) WriteAt(b []byte, offset int64) (int, error) {
+	n, err := f.File.WriteAt(b, offset)
+	return n, nameless("write", err)
+}
+
+func nameless(what string, err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Errorf("%s: %w", what, p.Err)
+	}
+	return err
+}
 
 func open(path string, flag int) (File, error) {
 	f, err := os.OpenFile(path, flag, 0o600)

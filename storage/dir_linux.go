@@ -2,7 +2,7 @@ package storage
 
 import (
 	"errors"
-	"os"
+	"fmt"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,7 +24,7 @@ func (f file) Sync() error {
 		return err
 	}
 	if failed != nil {
-		return &os.PathError{Op: "fdatasync", Path: f.Name(), Err: failed}
+		return fmt.Errorf("fdatasync: %w", failed)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/chaintable/chaintable/chain"
 )
@@ -67,16 +68,27 @@ func (l *log) write() error {
 	}
 	for len(l.pending) > 0 {
 		if err := l.writeFrame(); err != nil {
-			return l.fail(err)
+			return l.unlessRoom(err)
 		}
 	}
 	l.pending = nil
 	return nil
 }
 
+// ErrNoRoom is of a log that cannot grow, because the file system is full. Nothing is lost: what failed can be tried again.
+var ErrNoRoom = errors.New("there is no room for another file of the log")
+
+// unlessRoom ends the log with an error, unless that is only for the time being.
+func (l *log) unlessRoom(err error) error {
+	if errors.Is(err, ErrNoRoom) {
+		return fmt.Errorf("storage: %w", err)
+	}
+	return l.fail(err)
+}
+
 func (l *log) fail(err error) error {
 	if l.failed == nil {
-		l.failed = fmt.Errorf("storage: log: %w", err)
+		l.failed = fmt.Errorf("storage: %w", err)
 	}
 	return l.failed
 }
@@ -107,7 +119,7 @@ func (l *log) writeFrame() error {
 	b = append(b, zeros[:frameSize(length)-int64(len(b))]...)
 	s.put(b, &f, l.end.offset)
 	if _, err := s.file.WriteAt(b, l.end.offset); err != nil {
-		return err
+		return fmt.Errorf("%s: %w", s.name, err)
 	}
 	l.grown.Add(int64(len(b)))
 	if l.buf = b; cap(b) > 2*frameBytes {
@@ -132,7 +144,7 @@ func (l *log) sync() error {
 		return nil
 	}
 	if err := s.file.Sync(); err != nil {
-		return l.fail(err)
+		return l.fail(fmt.Errorf("%s: %w", s.name, err))
 	}
 	l.synced = l.end.offset
 	if l.synced+blockBytes > s.size {
@@ -141,7 +153,7 @@ func (l *log) sync() error {
 	b := make([]byte, blockBytes)
 	s.put(b, &frame{synced: l.synced, committed: l.committed, before: l.end.crc}, l.synced)
 	if _, err := s.file.WriteAt(b, l.synced); err != nil {
-		return l.fail(err)
+		return l.fail(fmt.Errorf("%s: %w", s.name, err))
 	}
 	return nil
 }
@@ -155,10 +167,10 @@ func (l *log) rotate(bytes int64) error {
 	return l.open(&segment{generation: s.generation, chain: s.chain, base: l.end.last, before: l.end.crc}, bytes)
 }
 
-// open makes s the segment that is written. When it is there under its name, it is on disk, and all before it.
+// open makes s the segment that is written. When it is there under its name, it is on disk, and all before it. ErrNoRoom says that nothing has
+// changed.
 func (l *log) open(s *segment, bytes int64) error {
-	l.number++
-	s.number, s.name = l.number, segmentName(l.number)
+	s.number, s.name = l.number+1, segmentName(l.number+1)
 	s.size = max(l.config.SegmentBytes, (bytes+blockBytes-1)&^(blockBytes-1))
 	s.salt = l.config.Random()
 	name := spareName
@@ -169,12 +181,13 @@ func (l *log) open(s *segment, bytes int64) error {
 		var err error
 		name = s.name + temporary
 		if s.file, err = blank(l.dir, name, s.size); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
 	if err := l.publish(s, name); err != nil {
-		return errors.Join(err, s.file.Close())
+		return errors.Join(fmt.Errorf("%s: %w", s.name, err), s.file.Close())
 	}
+	l.number++
 	s.contents = contents{end: segmentHeader}
 	l.end, l.synced = s.start(), segmentHeader
 	l.mu.Lock()
@@ -202,20 +215,35 @@ func (l *log) publish(s *segment, name string) error {
 func blank(dir FS, name string, size int64) (File, error) {
 	f, err := dir.Create(name)
 	if err != nil {
-		return nil, err
+		return nil, noRoom(err)
 	}
+	if err := fill(f, size); err != nil {
+		return nil, errors.Join(noRoom(err), f.Close(), dir.Remove(name))
+	}
+	return f, nil
+}
+
+func fill(f File, size int64) error {
 	for offset := int64(0); offset < size; {
 		n := min(size-offset, int64(len(zeros)))
 		if _, err := f.WriteAt(zeros[:n], offset); err != nil {
-			return nil, errors.Join(err, f.Close(), dir.Remove(name))
+			return err
 		}
 		if offset += n; offset%blankSync == 0 || offset == size {
 			if err := f.Sync(); err != nil {
-				return nil, errors.Join(err, f.Close(), dir.Remove(name))
+				return err
 			}
 		}
 	}
-	return f, nil
+	return nil
+}
+
+// noRoom says of an error that the file system is full, if it is that.
+func noRoom(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: %w", ErrNoRoom, err)
+	}
+	return err
 }
 
 // blankSync is how much is written between syncs: the log's own sync may have to wait for what others have written.

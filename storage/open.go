@@ -197,9 +197,12 @@ func (s *Store) recover(names []string, rec *Recovery) error {
 	var damaged error
 	for _, x := range s.tables.list {
 		t, err := s.readTable(x, id.Chain)
-		if err == nil {
+		switch {
+		case err == nil:
 			rec.Table = t
 			return s.replay(rec)
+		case !isDamage(err):
+			return err
 		}
 		rec.Notes = append(rec.Notes, "a snapshot is damaged, and is not used: "+err.Error())
 		damaged = errors.Join(damaged, err)
@@ -277,8 +280,8 @@ func (s *Store) readTable(x savedTable, c chain.ID) (*table.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, o, err := ReadSnapshot(bufio.NewReaderSize(io.NewSectionReader(f, 0, size), windowBytes), s.config.Table, func(n int64) {
-		s.config.Progress(Progress{Reading: x.name, Bytes: n})
+	t, o, err := ReadSnapshot(bufio.NewReaderSize(io.NewSectionReader(f, 0, size), windowBytes), s.config.Table, func(n int64) error {
+		return s.config.Progress(Progress{Reading: x.name, Bytes: n})
 	})
 	var d *DamageError
 	switch {
@@ -353,8 +356,10 @@ func (p *player) segment(x, next *segment) error {
 		}
 		return p.apply()
 	})
-	p.store.config.Progress(Progress{Reading: x.name, Bytes: c.offset, Entries: p.applied})
+	stopped := p.store.config.Progress(Progress{Reading: x.name, Bytes: c.offset, Entries: p.applied})
 	switch {
+	case stopped != nil:
+		return stopped
 	case err != nil:
 		return err
 	case next != nil:

@@ -119,8 +119,8 @@ func (w *SnapshotWriter) Finish() error {
 func (w *SnapshotWriter) Bytes() uint64 { return w.bytes }
 
 // ReadSnapshot makes a table of what a SnapshotWriter has written. It says of bytes that are not such that they are damaged. Progress is told how
-// many bytes have been read, now and then; it may be nil.
-func ReadSnapshot(from io.Reader, c table.Config, progress func(bytes int64)) (*table.Table, Origin, error) {
+// many bytes there were so far, and ends it with an error; it may be nil.
+func ReadSnapshot(from io.Reader, c table.Config, progress func(bytes int64) error) (*table.Table, Origin, error) {
 	r := &snapshotReader{from: from}
 	o, err := r.header()
 	if err != nil {
@@ -135,15 +135,21 @@ func ReadSnapshot(from io.Reader, c table.Config, progress func(bytes int64)) (*
 	}()
 	to := table.NewRestorer(c)
 	bytes := int64(0)
+	var stopped error
 	for chunk := range chunks {
-		if err == nil {
-			if err = to.Add(chunk); err != nil {
-				close(stop)
-			}
+		if err != nil || stopped != nil {
+			continue
 		}
+		err = to.Add(chunk)
 		if bytes += int64(len(chunk)); progress != nil {
-			progress(bytes)
+			stopped = progress(bytes)
 		}
+		if err != nil || stopped != nil {
+			close(stop)
+		}
+	}
+	if stopped != nil {
+		return nil, o, stopped
 	}
 	if err = errors.Join(failed, err); err != nil {
 		return nil, o, r.damaged(err)

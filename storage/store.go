@@ -31,8 +31,10 @@ type Config struct {
 	SegmentBytes int64
 	// RetainBytes is how much of the log is kept at least, for servers that were away. Zero is 256 MiB.
 	RetainBytes int64
-	// Progress is told how far Open has got; it may be nil.
-	Progress func(Progress)
+	// CheckpointBytes is how much the log grows at least from one snapshot to the next. Zero is 128 MiB.
+	CheckpointBytes int64
+	// Progress is told how far Open has got, and ends it with an error; it may be nil.
+	Progress func(Progress) error
 }
 
 // Progress is how far Open has got.
@@ -42,14 +44,18 @@ type Progress struct {
 	Entries uint64 // applied, of the log
 }
 
+// MinSegmentBytes is the least that a segment may have.
+const MinSegmentBytes = 64 << 10
+
 const (
 	defaultSegmentBytes = 64 << 20
-	minSegmentBytes     = 64 << 10
 	defaultRetainBytes  = 256 << 20
+	defaultCheckpoint   = 128 << 20
 )
 
 // Store keeps a server's log, tables and identity in a directory. Its methods are for one goroutine at a time, but where they say
-// otherwise. After an error of one that writes it is of no use any more: the process is to end, and to recover.
+// otherwise. After an error of one that writes it is of no use any more, and the process is to end and to recover; but for ErrNoRoom, after which the same
+// is to be tried again.
 type Store struct {
 	config Config
 	dir    FS
@@ -90,13 +96,14 @@ func (c *Config) complete() error {
 		return errors.New("storage: config: FS and Random are required")
 	case c.Node == 0:
 		return errors.New("storage: config: Node is zero")
-	case c.SegmentBytes < 0 || c.RetainBytes < 0 || c.SegmentBytes != 0 && c.SegmentBytes < minSegmentBytes:
-		return fmt.Errorf("storage: config: a segment has at least %d bytes", minSegmentBytes)
+	case c.SegmentBytes < 0 || c.RetainBytes < 0 || c.CheckpointBytes < 0 || c.SegmentBytes != 0 && c.SegmentBytes < MinSegmentBytes:
+		return fmt.Errorf("storage: config: a segment has at least %d bytes", MinSegmentBytes)
 	}
 	c.SegmentBytes = cmp.Or(c.SegmentBytes, defaultSegmentBytes) &^ (blockBytes - 1)
 	c.RetainBytes = cmp.Or(c.RetainBytes, defaultRetainBytes)
+	c.CheckpointBytes = cmp.Or(c.CheckpointBytes, defaultCheckpoint)
 	if c.Progress == nil {
-		c.Progress = func(Progress) {}
+		c.Progress = func(Progress) error { return nil }
 	}
 	return nil
 }
@@ -212,11 +219,10 @@ func (s *Store) Prepare() error {
 // its name, nothing of former generations counts any more.
 func (s *Store) begin(c chain.ID, base chain.Position) error {
 	g := generation{s.now.Load().number + 1, c}
-	s.log.pending = nil
 	if err := s.log.open(&segment{generation: g.number, chain: c, base: base}, 0); err != nil {
-		return s.log.fail(err)
+		return s.log.unlessRoom(err)
 	}
-	s.log.last, s.log.committed = base, base.Seq
+	s.log.pending, s.log.last, s.log.committed = nil, base, base.Seq
 	s.log.grown.Store(0)
 	s.now.Store(&g)
 	s.doubt = false
@@ -269,6 +275,7 @@ type staging struct {
 	file File
 	to   *SnapshotWriter
 	base chain.Position
+	kept bool // the file is whole, and has its name
 }
 
 // Stage takes the next chunk of a table at base that comes from another server; first begins anew.
@@ -306,22 +313,26 @@ func (s *Store) Unstage() {
 // Install puts the table that was received in the place of all that is here. The log goes on behind it.
 func (s *Store) Install() error {
 	x := s.staging
-	s.staging = nil
-	if err := s.install(x); err != nil {
-		return s.log.fail(err)
+	if !x.kept {
+		if err := s.keepStaged(x); err != nil {
+			s.staging = nil
+			return s.log.fail(err)
+		}
+		x.kept = true
 	}
+	if err := s.begin(s.Identity().Chain, x.base); err != nil {
+		return err
+	}
+	s.staging = nil
+	s.addTable(savedTable{x.name, s.now.Load().number, x.base.Seq, int64(x.to.Bytes())})
 	return nil
 }
 
-func (s *Store) install(x *staging) error {
+func (s *Store) keepStaged(x *staging) error {
 	if err := x.to.Finish(); err != nil {
 		return errors.Join(err, x.file.Close())
 	}
-	if err := s.keep(x.file, x.name); err != nil {
-		return err
-	}
-	s.addTable(savedTable{x.name, s.now.Load().number + 1, x.base.Seq, int64(x.to.Bytes())})
-	return s.begin(s.Identity().Chain, x.base)
+	return s.keep(x.file, x.name)
 }
 
 // keep gives a whole file its name.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,11 +16,24 @@ import (
 // progressEvery is how often the log tells how far opening has got.
 const progressEvery = time.Second
 
+// What the log takes of a disk that is not large: an eighth for what others may have missed, and segments of which there can be many.
+const (
+	segmentShare, minSegment, maxSegment = 64, 1 << 20, 64 << 20
+	retainShare, minRetain, maxRetain    = 8, 4 << 20, 256 << 20
+	maxCheckpoint                        = 128 << 20
+)
+
+// share is a part of a disk's size, in bytes, within bounds.
+func share(size, parts uint64, least, most int64) int64 {
+	return max(least, int64(min(size/parts, uint64(most)))) &^ 4095
+}
+
 // dataConfig says where and how a server keeps what it holds.
 type dataConfig struct {
 	path     string
-	interval bool // writes are acknowledged before they are synced
-	alone    bool // there is no coordinator
+	segment  int64 // bytes of a segment of the log; zero is as many as suit the disk
+	interval bool  // writes are acknowledged before they are synced
+	alone    bool  // there is no coordinator
 	table    table.Config
 }
 
@@ -31,21 +46,32 @@ type data struct {
 }
 
 // openData opens a data directory, or makes one, and reads what it holds.
-func openData(c dataConfig, log *slog.Logger) (*data, error) {
-	dir, err := storage.OpenDir(c.path)
+func openData(ctx context.Context, c dataConfig, log *slog.Logger) (*data, error) {
+	var dir *storage.Dir
+	err := stillInUse(ctx, func(err error) bool { return errors.Is(err, storage.ErrInUse) }, func() (err error) {
+		dir, err = storage.OpenDir(c.path)
+		return err
+	})
 	if err != nil {
 		return nil, err
+	}
+	size, err := dir.Size()
+	if err != nil {
+		return nil, errors.Join(err, dir.Close())
 	}
 	d := &data{dir: dir, interval: c.interval}
 	started := time.Now()
 	told := started
 	d.store, d.recovery, err = storage.Open(storage.Config{
 		FS: dir, Table: c.table, Random: random, Node: chain.NodeID(random()), Boot: bootID(), Interval: c.interval, Alone: c.alone,
-		Progress: func(p storage.Progress) {
+		SegmentBytes: cmp.Or(c.segment, share(size, segmentShare, minSegment, maxSegment)), RetainBytes: share(size, retainShare, minRetain, maxRetain),
+		CheckpointBytes: share(size, retainShare, minRetain, maxCheckpoint),
+		Progress: func(p storage.Progress) error {
 			if time.Since(told) >= progressEvery {
 				told = time.Now()
 				log.Info("reading", "file", p.Reading, "bytes", formatBytes(p.Bytes), "entries", p.Entries)
 			}
+			return ctx.Err()
 		},
 	})
 	if err != nil {

@@ -201,10 +201,37 @@ func literal(ctx context.Context, address string) (string, error) {
 	return net.JoinHostPort(ips[0].String(), port), nil
 }
 
+// lingering is how long a server waits for what another process holds: one that was killed a moment ago lets go of its port and its files only when
+// its memory has been taken from it.
+const lingering = time.Second
+
+// stillInUse tries something again for a while, as long as the error says that another process has it.
+func stillInUse(ctx context.Context, inUse func(error) bool, try func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, lingering)
+	defer cancel()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		err := try()
+		if err == nil || !inUse(err) {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
 // listen opens the port, and says what can be done if it cannot.
 func listen(ctx context.Context, host string, port int) (net.Listener, error) {
 	var config net.ListenConfig
-	l, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	var l net.Listener
+	err := stillInUse(ctx, isAddressInUse, func() (err error) {
+		l, err = config.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+		return err
+	})
 	if err == nil {
 		return l, nil
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/chaintable/chaintable/coord/local"
 	"github.com/chaintable/chaintable/coord/zookeeper"
 	"github.com/chaintable/chaintable/internal/version"
+	"github.com/chaintable/chaintable/storage"
 	"github.com/chaintable/chaintable/table"
 )
 
@@ -42,6 +43,7 @@ type serveOptions struct {
 	abandon   uint64
 	dataDir   string
 	sync      string
+	segment   string
 }
 
 func newRoot() *cobra.Command {
@@ -85,6 +87,7 @@ SIGTERM and SIGINT take the server out of the chain before it ends; clients of t
 	f.StringVar(&o.dataDir, "data-dir", "", "directory in which this server keeps everything, also when it ends (default: in memory only)")
 	f.StringVar(&o.sync, "sync", "always", "always: a write is acknowledged when it is on the disks of all members. interval: when it is written there, and each "+
 		"second it is brought to disk; who loses power then takes a new copy from the chain")
+	f.StringVar(&o.segment, "segment-size", "", "bytes of each file of the log (default: 64MiB, less on a small disk)")
 	o.flags(root, "info")
 	root.AddCommand(newDemo(), newRecover())
 	return root
@@ -122,11 +125,9 @@ func serve(c *cobra.Command, args []string, o *serveOptions) error {
 	if err := o.check(1); err != nil {
 		return err
 	}
-	if o.sync != "always" && o.sync != "interval" {
-		return usagef("--sync %q: want always or interval", o.sync)
-	}
-	if o.sync == "interval" && o.dataDir == "" {
-		return usagef("--sync is for a server with --data-dir")
+	segment, err := o.disk(c.Flags().Changed)
+	if err != nil {
+		return err
 	}
 	if err := checkListen(ctx, o.listen, o.insecure); err != nil {
 		return err
@@ -161,12 +162,15 @@ func serve(c *cobra.Command, args []string, o *serveOptions) error {
 	}
 	var kept *data
 	if o.dataDir != "" {
-		kept, err = openData(dataConfig{
-			path: o.dataDir, interval: o.sync == "interval", alone: len(args) == 2, table: table.Config{Lists: lists, Seed: random()},
+		kept, err = openData(ctx, dataConfig{
+			path: o.dataDir, segment: segment, interval: o.sync == "interval", alone: len(args) == 2, table: table.Config{Lists: lists, Seed: random()},
 		}, log)
 		if err != nil {
 			l.Close()
 			coordinator.Close()
+			if ctx.Err() != nil {
+				err = nil // it was told to end before it had begun
+			}
 			return err
 		}
 		defer kept.close()
@@ -199,6 +203,28 @@ func serve(c *cobra.Command, args []string, o *serveOptions) error {
 	<-checked
 	return err
 }
+
+// disk checks the flags that say how things are kept, and returns the size of a segment in bytes.
+func (o *serveOptions) disk(changed func(flag string) bool) (segment int64, err error) {
+	for _, flag := range []string{"sync", "segment-size"} {
+		if changed(flag) && o.dataDir == "" {
+			return 0, usagef("--%s is for a server that keeps what it holds: say where, with --data-dir", flag)
+		}
+	}
+	if o.sync != "always" && o.sync != "interval" {
+		return 0, usagef("--sync %q: want always or interval", o.sync)
+	}
+	if o.segment == "" {
+		return 0, nil
+	}
+	if segment, err = parseMemory(o.segment, 0); err != nil || segment < storage.MinSegmentBytes || segment > maxSegmentSize {
+		return 0, usagef("--segment-size %q: want something between 64KiB and 1GiB", o.segment)
+	}
+	return segment, nil
+}
+
+// maxSegmentSize bounds what is written, and kept, for a log that may be short.
+const maxSegmentSize = 1 << 30
 
 // coordinator is ZooKeeper, if the command line names it, or one of this server's own.
 func (o *serveOptions) coordinator(args []string, changed func(flag string) bool, log *slog.Logger) (coord.Client, error) {
