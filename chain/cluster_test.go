@@ -136,6 +136,15 @@ func (s *server) start() {
 	s.step(Tick{})
 }
 
+// copyDisk gives a server that does not run what another one has on disk.
+func (s *server) copyDisk(of *server) {
+	s.durable, s.disk = true, of.disk
+	if of.r != nil {
+		s.disk.member, s.disk.chain, s.disk.epoch = of.r.self.MemberID, of.r.view.Chain, of.r.view.Epoch
+	}
+	s.disk.log = slices.Clone(of.disk.log[:of.disk.synced])
+}
+
 // crash ends the process. What it has sent stays on its way.
 func (s *server) crash() {
 	if s.durable && s.r != nil {

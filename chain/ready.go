@@ -76,7 +76,8 @@ type Answer struct {
 	Why  string // AnswerRefused: for the operator
 }
 
-// Ask is a request to the coordinator. At most one of each type is under way, but for an AskChange of an epoch that has passed.
+// Ask is a request to the coordinator. At most one of each type is under way, but for an AskChange of an
+// epoch that has passed, and what was asked under a name that was given up.
 type Ask interface{ ask() }
 
 // AskRegister creates the server's registration, with version 0. The answer is CoordRegistered.

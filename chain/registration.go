@@ -23,6 +23,7 @@ type registration struct {
 	judging    bool // the record is gone; the view will tell whether we were evicted
 	notBefore  Time // of registering anew
 	leaseUntil Time
+	renamed    bool // we have a number that we have never registered
 }
 
 // heartbeatEvery is how often the registration is written.
@@ -73,7 +74,10 @@ func (r *Replica) describe() Registration {
 
 // newIncarnation makes us a member of nothing, until a view names what we are now.
 func (r *Replica) newIncarnation() {
-	r.self.Incarnation++
+	if !r.reg.renamed {
+		r.self.Incarnation++
+	}
+	r.reg.renamed = false
 	for _, s := range r.watch.seen {
 		s.base, s.moved = -1, false
 	}

@@ -312,6 +312,9 @@ func (r *Replica) adopt(v Recorded, session uint64) {
 		r.forgetRequests()
 	}
 	r.view = v
+	if m, ok := v.Find(r.self.MemberID); ok && m.Address != r.self.Address {
+		r.disown(m)
+	}
 	r.index = v.Index(r.self.MemberID)
 	r.learning = r.self.Incarnation > 0 && v.Learner.MemberID == r.self.MemberID
 	r.complete = r.complete || r.isMember() // we have learned all
@@ -348,6 +351,17 @@ func (r *Replica) adopt(v Recorded, session uint64) {
 	r.restartBarrier()
 	r.publishLease()
 	r.takeEarly()
+}
+
+// disown gives up a name that another server has: one of us holds a copy of the other's data directory. We take the next one, and wait until that
+// server has gone: nobody takes in a node that is a member.
+func (r *Replica) disown(by Member) {
+	r.out.News = append(r.out.News, News{
+		Text: "another server, " + by.Address + ", has the id of this one, " + r.self.Node.String() + ": one of the two data directories is a copy; end one of the servers",
+		View: r.view.View,
+	})
+	r.reg = registration{renamed: true, notBefore: r.now.Add(r.heartbeatEvery())}
+	r.self.Incarnation++
 }
 
 // forgetRequests gives up what clients wanted of another chain than the one that we are about to follow.

@@ -130,21 +130,27 @@ func (r *Replica) restartEmpty() {
 	}
 	if r.holdsEntries() {
 		if r.watch.observed >= r.allGoneAt()+r.timeout() {
-			silent := make([]string, len(r.view.Members))
-			for i, m := range r.view.Members {
-				silent[i] = m.Address
+			text := "waiting for " + addresses(r.view.Members) + ": all members of the chain are silent, and may hold more than this server does; "
+			if r.self.Durable {
+				text += "start one of them. If that cannot be, a chain can be made of what this one holds: table-server recover"
+			} else {
+				text += "end it to give up what it holds"
 			}
-			r.say("waiting for " + strings.Join(silent, " or ") + ": all members of the chain are silent, and may hold more than this server does; " +
-				"end it to give up what it holds")
+			r.say(text)
 		}
 		return
 	}
 	abandoned := r.cfg.Abandon == r.view.Epoch
-	for _, m := range r.view.Members {
-		if m.Durable && !abandoned {
-			r.say("waiting for " + m.Address + ", whose disk holds the chain")
-			return
+	if disks := r.withDisks(); len(disks) > 0 && !abandoned {
+		others := slices.DeleteFunc(slices.Clone(disks), func(m Member) bool { return m.Node == r.self.Node })
+		switch {
+		case len(others) > 0:
+			r.say("waiting for " + addresses(others) + ", whose disk holds the chain")
+		case !r.complete:
+			r.say("NOBODY CAN BRING THE CHAIN BACK: what this server kept cannot be used, and it was the last member. Put a backup in its place " +
+				"(table-server restore), or make a chain of what can be read (table-server recover)")
 		}
+		return
 	}
 	if r.probe.dead == nil {
 		r.probe.dead = make(map[MemberID]bool)
@@ -167,6 +173,20 @@ func (r *Replica) restartEmpty() {
 		Cause: "every member has died", View: r.view.View,
 	})
 	r.ask(next, r.view.Members)
+}
+
+// withDisks are the members that keep their log.
+func (r *Replica) withDisks() []Member {
+	return slices.DeleteFunc(slices.Clone(r.view.Members), func(m Member) bool { return !m.Durable })
+}
+
+// addresses names servers in a sentence.
+func addresses(members []Member) string {
+	names := make([]string, len(members))
+	for i, m := range members {
+		names[i] = m.Address
+	}
+	return strings.Join(names, " or ")
 }
 
 // nextChain is the id of a chain that follows the one we know: as random as Config.NewChain, which may be that very one's, or that of

@@ -16,7 +16,7 @@ import (
 // changed before you keep it. The commands:
 //
 //	config [timeout=1s] [durable=(1,2)] [target=3] [leases=off] [retain=BYTES] [chunk=BYTES] [memory=BYTES] [disks=held] [boot=on]
-//	start N [abandon=EPOCH]    crash N    pause N    resume N    leave N    sync N
+//	start N [abandon=EPOCH]    copy N from=M    crash N    pause N    resume N    leave N    sync N
 //	operate N target=3 | head=2 | evict=3 | drain | undrain
 //	view epoch=1 members=(1,2) [learner=3] [at=(1,2)]   the view is this, and those servers (all) read it
 //	put N key=x value=a [numbered] [session=S number=1 below=1]    clear N    open N    cancel N id=1
@@ -121,6 +121,8 @@ func (c *cluster) command(d *directive) string {
 		s.start()
 	case "crash":
 		c.at(d.number(0)).crash()
+	case "copy":
+		c.at(d.number(0)).copyDisk(c.at(int(d.value("from"))))
 	case "pause":
 		c.at(d.number(0)).paused = true
 	case "resume":
