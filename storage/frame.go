@@ -26,6 +26,8 @@ type record struct {
 	kind     uint32
 	position chain.Position // of the entry; of a cut the last entry that is left
 	payload  []byte         // of an entry: as table.AppendEntry writes it
+
+	committed chain.Seq // of one that is still to be written: a lower bound, in the log as it is behind this
 }
 
 func (r *record) bytes() int64 { return recordHeader + int64(len(r.payload)) }

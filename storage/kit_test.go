@@ -15,7 +15,7 @@ const testChain chain.ID = 0xc0ffee
 func testConfig(fs FS) Config {
 	salt := uint64(0)
 	return Config{
-		FS: fs, Node: 7, Boot: "boot-1", SegmentBytes: MinSegmentBytes, RetainBytes: MinSegmentBytes,
+		FS: fs, Node: 7, Boot: "boot-1", SegmentBytes: 64 << 10, RetainBytes: 64 << 10,
 		Random: func() uint64 { salt++; return salt },
 	}
 }

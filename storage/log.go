@@ -26,7 +26,7 @@ type log struct {
 	// Of the writer.
 	pending   []record       // not yet written
 	last      chain.Position // behind them
-	committed chain.Seq      // a lower bound
+	committed chain.Seq      // a lower bound, in the log as it is written: behind a cut that is still pending more may have committed
 	end       mark           // of what is written
 	synced    int64          // in the last segment
 	number    uint64         // of the last segment ever
@@ -59,6 +59,16 @@ func (l *log) add(r record) {
 		panic(fmt.Sprintf("storage: log: record of kind %d, %v, behind %v", r.kind, r.position, l.last))
 	}
 	l.pending, l.last = append(l.pending, r), end
+}
+
+// commit notes what has committed, of what is in the log by now.
+func (l *log) commit(seq chain.Seq) {
+	seq = min(seq, l.last.Seq)
+	if n := len(l.pending); n > 0 {
+		l.pending[n-1].committed = seq
+		return
+	}
+	l.committed = max(l.committed, seq)
 }
 
 // write hands all that is pending to the operating system.
@@ -107,6 +117,9 @@ func (l *log) writeFrame() error {
 	if n == 0 {
 		return l.rotate(segmentHeader + frameSize(l.pending[0].bytes()))
 	}
+	for i := range l.pending[:n] {
+		l.committed = max(l.committed, l.pending[i].committed)
+	}
 	f := frame{length: uint32(length), synced: l.synced, committed: l.committed, before: l.end.crc}
 	next := l.end
 	next.offset += frameSize(length)
@@ -147,6 +160,12 @@ func (l *log) sync() error {
 		return l.fail(fmt.Errorf("%s: %w", s.name, err))
 	}
 	l.synced = l.end.offset
+	return l.putMark()
+}
+
+// putMark writes the mark behind what is on disk, which is all.
+func (l *log) putMark() error {
+	s := l.current()
 	if l.synced+blockBytes > s.size {
 		return nil
 	}

@@ -50,6 +50,9 @@ func Open(c Config) (*Store, *Recovery, error) {
 
 func (s *Store) open() (*Recovery, error) {
 	names, err := s.dir.List()
+	if err == nil {
+		err = s.dir.Sync() // what is seen need not be on disk: a process may have ended between a rename and the sync
+	}
 	if err != nil {
 		return nil, fmt.Errorf("storage: %w", err)
 	}
@@ -111,6 +114,7 @@ func (id *Identity) unsynced(boot string) bool { return id.Interval && (boot == 
 // openIdentity reads who the server is, or makes it up in a directory that is empty.
 func (s *Store) openIdentity(names []string) (err error) {
 	s.identity.file, s.identity.Identity, err = openIdentity(s.dir)
+	s.identity.unsure = err == nil
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -140,15 +144,12 @@ func (s *Store) settle(rec *Recovery) error {
 			continue
 		}
 		fresh := s.Identity().Chain == 0 && (isTable || isLog) // it had not yet said that there is a chain
-		if strings.HasSuffix(name, temporary) || fresh || isTable && rec.Doubt == nil && g != s.now.Load().number {
+		now := s.now.Load().number
+		unborn := isTable && g > now // of a generation that never began, and whose number comes again
+		if strings.HasSuffix(name, temporary) || fresh || unborn || isTable && rec.Doubt == nil && g != now {
 			if err := s.dir.Remove(name); err != nil {
 				return fmt.Errorf("storage: %w", err)
 			}
-		}
-	}
-	if id := s.Identity(); id.Interval && !s.config.Interval && rec.Doubt == nil {
-		if err := s.syncAll(); err != nil {
-			return err
 		}
 	}
 	return s.update(func(id *Identity) {
@@ -162,16 +163,6 @@ func (s *Store) settle(rec *Recovery) error {
 		id.Restored = id.Restored || id.Alone && id.Chain != 0 && !s.config.Alone // the coordinator that it has from now on knows nothing of it
 		id.Boot, id.Interval, id.Alone = s.config.Boot, s.config.Interval, s.config.Alone
 	})
-}
-
-// syncAll puts on disk what a former life has only written.
-func (s *Store) syncAll() error {
-	for _, x := range s.log.all() {
-		if err := x.file.Sync(); err != nil {
-			return fmt.Errorf("storage: %s: %w", x.name, err)
-		}
-	}
-	return s.dir.Sync()
 }
 
 // recover reads the newest table that is whole, and the log behind it. The error is a DamageError where these are not what they should be.
@@ -324,7 +315,7 @@ func (s *Store) replay(rec *Recovery) error {
 	s.log.end, s.log.synced = p.end, p.end.offset
 	s.log.grown.Store(p.bytes)
 	rec.Chain = &chain.Recovered{Base: rec.Table.Position(), Log: p.waiting, Committed: rec.Table.Position().Seq, Epoch: p.epoch}
-	return nil
+	return s.log.putMark()
 }
 
 // player applies a log to a table.
@@ -379,23 +370,45 @@ func (l *log) know(x *segment, found contents) {
 	x.contents = found
 }
 
-// finish looks at what stands behind the log in its last segment.
+// finish looks at what stands behind the log in its last segment, and brings the log to disk: a process that ended may have written what it never
+// synced. Where it ended because a sync had failed, another sync alone would do nothing: so that is written again.
 func (s *segment) finish(c *cursor) error {
 	dirt, err := c.ending()
 	if err != nil {
 		return s.unreadable(c.offset, err)
 	}
-	if err := s.clean(c.offset, dirt); err != nil {
+	err = s.rewrite(c.frame.synced, c.offset)
+	if err == nil {
+		err = s.clean(c.offset, dirt)
+	}
+	if err == nil {
+		err = s.file.Sync()
+	}
+	if err != nil {
 		return fmt.Errorf("storage: %s: %w", s.name, err)
+	}
+	return nil
+}
+
+// rewrite writes what is there.
+func (s *segment) rewrite(from, to int64) error {
+	from = max(from, segmentHeader)
+	b := make([]byte, min(max(to-from, 0), windowBytes))
+	for from < to {
+		n, err := s.file.ReadAt(b[:min(to-from, int64(len(b)))], from)
+		if err != nil {
+			return err
+		}
+		if _, err := s.file.WriteAt(b[:n], from); err != nil {
+			return err
+		}
+		from += int64(n)
 	}
 	return nil
 }
 
 // clean overwrites what was written behind the end of the log and never synced, so that nothing of it can come back.
 func (s *segment) clean(from, to int64) error {
-	if to <= from {
-		return nil
-	}
 	for offset := from; offset < to; {
 		n := min(to-offset, int64(len(zeros)))
 		if _, err := s.file.WriteAt(zeros[:n], offset); err != nil {
@@ -403,14 +416,17 @@ func (s *segment) clean(from, to int64) error {
 		}
 		offset += n
 	}
-	return s.file.Sync()
+	return nil
 }
 
 // record takes in one record.
 func (p *player) record(r *record) error {
 	if r.kind == recordCut {
-		if r.position.Seq < p.table.Position().Seq && p.found {
-			return fmt.Errorf("the log was cut behind %v, and %v had committed", r.position, p.table.Position())
+		if at := p.table.Position(); r.position.Seq < at.Seq && p.found {
+			if at != p.from {
+				return fmt.Errorf("the log was cut behind %v, and %v had committed", r.position, at)
+			}
+			p.found = false // the snapshot is of what came later
 		}
 		p.waiting = slices.DeleteFunc(p.waiting, func(e chain.Entry) bool { return e.Seq > r.position.Seq })
 		p.owned = min(p.owned, len(p.waiting))
@@ -422,7 +438,7 @@ func (p *player) record(r *record) error {
 		return nil
 	}
 	if !p.found {
-		return fmt.Errorf("%v is not behind %v, the last entry in the snapshot", r.position, p.from)
+		return nil // of what was cut before the entry with this number came that is in the snapshot; else that is missing at the end
 	}
 	e, err := table.DecodeEntry(r.payload)
 	if err != nil {

@@ -45,7 +45,7 @@ type Progress struct {
 }
 
 // MinSegmentBytes is the least that a segment may have.
-const MinSegmentBytes = 64 << 10
+const MinSegmentBytes = 8 << 10
 
 const (
 	defaultSegmentBytes = 64 << 20
@@ -66,7 +66,8 @@ type Store struct {
 	identity struct {
 		sync.Mutex
 		Identity
-		file *identityFile
+		file   *identityFile
+		unsure bool // it was read, and need not be on disk, in both copies
 	}
 
 	staging *staging
@@ -120,13 +121,13 @@ func (s *Store) update(change func(*Identity)) error {
 	s.identity.Lock()
 	defer s.identity.Unlock()
 	id := s.identity.Identity
-	if change(&id); id == s.identity.Identity {
+	if change(&id); id == s.identity.Identity && !s.identity.unsure {
 		return nil
 	}
 	if err := s.identity.file.write(id); err != nil {
 		return fmt.Errorf("storage: %s: %w", identityName, err)
 	}
-	s.identity.Identity = id
+	s.identity.Identity, s.identity.unsure = id, false
 	return nil
 }
 
@@ -175,13 +176,8 @@ func (s *Store) Append(entries []chain.Entry, committed chain.Seq) error {
 		e := &entries[i]
 		s.log.add(record{kind: recordEntry, position: e.Position(), payload: e.Encoded})
 	}
-	s.commit(committed)
+	s.log.commit(committed)
 	return nil
-}
-
-// commit notes what has committed. It counts for what is in the log by now.
-func (s *Store) commit(seq chain.Seq) {
-	s.log.committed = max(s.log.committed, min(seq, s.log.last.Seq))
 }
 
 // Truncate says that the log ends behind an entry that it holds. Nothing is overwritten: a record says so.
@@ -192,7 +188,7 @@ func (s *Store) Truncate(end chain.Position, committed chain.Seq) {
 	if end != s.log.last {
 		s.log.add(record{kind: recordCut, position: end})
 	}
-	s.commit(committed)
+	s.log.commit(committed)
 }
 
 // Write hands the operating system what was appended. That survives the end of the process.
@@ -349,5 +345,6 @@ func (s *Store) keep(f File, name string) error {
 func (s *Store) addTable(t savedTable) {
 	s.tables.Lock()
 	defer s.tables.Unlock()
-	s.tables.list = append([]savedTable{t}, s.tables.list...)
+	old := slices.DeleteFunc(s.tables.list, func(x savedTable) bool { return x.name == t.name }) // it has been replaced
+	s.tables.list = append([]savedTable{t}, old...)
 }

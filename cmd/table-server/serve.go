@@ -19,7 +19,6 @@ import (
 	"github.com/chaintable/chaintable/coord/local"
 	"github.com/chaintable/chaintable/coord/zookeeper"
 	"github.com/chaintable/chaintable/internal/version"
-	"github.com/chaintable/chaintable/storage"
 	"github.com/chaintable/chaintable/table"
 )
 
@@ -217,14 +216,17 @@ func (o *serveOptions) disk(changed func(flag string) bool) (segment int64, err 
 	if o.segment == "" {
 		return 0, nil
 	}
-	if segment, err = parseMemory(o.segment, 0); err != nil || segment < storage.MinSegmentBytes || segment > maxSegmentSize {
+	if segment, err = parseMemory(o.segment, 0); err != nil || segment < minSegmentSize || segment > maxSegmentSize {
 		return 0, usagef("--segment-size %q: want something between 64KiB and 1GiB", o.segment)
 	}
 	return segment, nil
 }
 
-// maxSegmentSize bounds what is written, and kept, for a log that may be short.
-const maxSegmentSize = 1 << 30
+// The bounds of a segment: each costs a few syncs, and is written as a whole for a log that may be short.
+const (
+	minSegmentSize = 64 << 10
+	maxSegmentSize = 1 << 30
+)
 
 // coordinator is ZooKeeper, if the command line names it, or one of this server's own.
 func (o *serveOptions) coordinator(args []string, changed func(flag string) bool, log *slog.Logger) (coord.Client, error) {
