@@ -36,6 +36,7 @@ func (r *Replica) push(e Entry) {
 func (r *Replica) persisted(in Persisted) {
 	if in.Cuts == r.cuts && in.Seq > r.durable && r.log.holds(in.Position) {
 		r.durable = in.Seq
+		r.hops.durable(r)
 	}
 }
 

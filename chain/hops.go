@@ -20,6 +20,7 @@ const (
 type Hops struct {
 	Ping      Timing // until the successor's answer to a ping: the link, and what waits for the successor's loop
 	Received  Timing // from when an entry is appended here until the successor says that it holds it, which it says when something commits
+	Durable   Timing // from when it is appended here until it is on this server's own disk; of one that keeps everything in memory, nothing
 	Committed Timing // from when it is appended here until it is known here that it has committed: this hop and all behind it
 	Applied   Timing // from when it is appended here until it is applied here
 }
@@ -101,9 +102,9 @@ type hops struct {
 	stepped Time // time of the last step
 
 	entry struct {
-		seq                 Seq // zero: none is watched
-		at                  Time
-		received, committed bool
+		seq                          Seq // zero: none is watched
+		at                           Time
+		received, durable, committed bool
 	}
 	ping struct {
 		at         Time // when the one that is watched was sent; zero: none is
@@ -135,7 +136,7 @@ func (h *hops) relinked() {
 func (h *hops) appended(r *Replica, seq Seq) {
 	if h.entry.seq == 0 && r.isMember() {
 		h.entry.seq, h.entry.at = seq, r.now
-		h.entry.received, h.entry.committed = false, false
+		h.entry.received, h.entry.durable, h.entry.committed = false, false, false
 	}
 }
 
@@ -144,6 +145,14 @@ func (h *hops) received(r *Replica) {
 	if e := &h.entry; e.seq != 0 && !e.received && r.down.received >= e.seq {
 		e.received = true
 		h.Received.record(r.now.Sub(e.at), r.now)
+	}
+}
+
+// durable notes what our own disk has.
+func (h *hops) durable(r *Replica) {
+	if e := &h.entry; e.seq != 0 && !e.durable && r.durable >= e.seq {
+		e.durable = true
+		h.Durable.record(r.now.Sub(e.at), r.now)
 	}
 }
 
@@ -189,7 +198,7 @@ func (h *hops) answered(r *Replica) {
 // shown is Hops as of this moment.
 func (h *hops) shown(now Time) Hops {
 	s := h.Hops
-	for _, t := range []*Timing{&s.Ping, &s.Received, &s.Committed, &s.Applied} {
+	for _, t := range []*Timing{&s.Ping, &s.Received, &s.Durable, &s.Committed, &s.Applied} {
 		t.turn(now)
 	}
 	return s

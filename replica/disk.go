@@ -17,6 +17,8 @@ const (
 	diskQueueBytes = 64 << 20
 	// syncEvery is how often the log is synced where nobody waits for that.
 	syncEvery = time.Second
+	// slowSync is how long bringing the log to disk takes where that is worth a line in the server's log.
+	slowSync = 500 * time.Millisecond
 	// prepareEvery is how often a segment is tried again for which there was no room.
 	prepareEvery = time.Second
 )
@@ -25,7 +27,8 @@ const (
 type disk struct {
 	store    *storage.Store
 	interval bool
-	events   chan diskEvent // to the loop
+	slow     func(took time.Duration) // a sync took long
+	events   chan diskEvent           // to the loop
 	stop     <-chan struct{}
 
 	mu struct {
@@ -78,9 +81,9 @@ type installed struct {
 	err      error
 }
 
-func newDisk(store *storage.Store, interval bool, stop <-chan struct{}) *disk {
+func newDisk(store *storage.Store, interval bool, slow func(took time.Duration), stop <-chan struct{}) *disk {
 	return &disk{
-		store: store, interval: interval, stop: stop,
+		store: store, interval: interval, slow: slow, stop: stop,
 		events: make(chan diskEvent, 64), more: make(chan struct{}, 1), used: make(chan struct{}, 1),
 	}
 }
@@ -180,8 +183,12 @@ func (d *disk) carryOut() error {
 	if d.interval {
 		flush = d.store.Write
 	}
+	begun := time.Now()
 	if err := d.patiently(flush); err != nil {
 		return err
+	}
+	if took := time.Since(begun); took > slowSync {
+		d.slow(took)
 	}
 	signal(d.used)
 	d.waiting.Add(-bytes)
@@ -337,6 +344,12 @@ func (r *Replica) diskSpace(err error) {
 	if err != nil {
 		r.notes.Warn(r.config.Logger, "the log has no room to grow", "error", err)
 	}
+}
+
+// slowDisk says that the disk is slow.
+func (r *Replica) slowDisk(took time.Duration) {
+	s := r.status.Load()
+	r.notes.Warn(r.config.Logger, "the disk is slow: all writes of the chain wait for it", "sync", took, "role", s.Role)
 }
 
 // halt ends the replica, with an explanation.

@@ -87,7 +87,7 @@ func Start(config Config) (*Replica, error) {
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	if config.Store != nil {
 		r.table.Store(config.Recovery.Table)
-		r.disk = newDisk(config.Store, config.SyncInterval, r.ctx.Done())
+		r.disk = newDisk(config.Store, config.SyncInterval, r.slowDisk, r.ctx.Done())
 		r.workers.Go(r.disk.write)
 		r.workers.Go(func() { r.disk.prepare(r.diskSpace) })
 	} else {

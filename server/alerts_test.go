@@ -121,6 +121,12 @@ var alertStories = []alertStory{
 		chaintable_hop_seconds_sum{instance="b", phase="ping"} +5`,
 		`ChaintableSlowCommit/a ChaintableSlowCommit/b ChaintableSlowSuccessor/b`,
 	},
+	{
+		"a disk is slow",
+		`chaintable_hop_seconds_count{instance="c", phase="durable"} +10
+		chaintable_hop_seconds_sum{instance="c", phase="durable"} +5`,
+		`ChaintableSlowDisk/c`,
+	},
 	{"a link is down", `chaintable_link_up{instance="a", neighbour="successor"} 0`, `ChaintableLinkDown/a`},
 	{
 		"a learner gets nothing",

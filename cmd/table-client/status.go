@@ -166,8 +166,8 @@ func newStatusOf(s *pb.StatusResponse) *web.Status {
 	}
 	if h := s.GetHop(); h != nil {
 		out.Hop = web.Hop{
-			Successor: h.Successor, PingMS: h.PingMs, ReceivedMS: h.ReceivedMs, CommittedMS: h.CommittedMs, AppliedMS: h.AppliedMs,
-			PingWorstMS: h.PingWorstMs, CommittedWorstMS: h.CommittedWorstMs,
+			Successor: h.Successor, PingMS: h.PingMs, ReceivedMS: h.ReceivedMs, DurableMS: h.DurableMs, CommittedMS: h.CommittedMs, AppliedMS: h.AppliedMs,
+			PingWorstMS: h.PingWorstMs, DurableWorstMS: h.DurableWorstMs, CommittedWorstMS: h.CommittedWorstMs,
 		}
 	}
 	if l := v.GetLearner(); l != nil {

@@ -51,7 +51,7 @@ func newChain(backend Backend) *chainCollector {
 	}
 	return &chainCollector{
 		backend: backend,
-		hops: desc("hop_seconds", "How long it took from when an entry was appended here until it was received by the successor, known here to be "+
+		hops: desc("hop_seconds", "How long it took from when an entry was appended here until it was received by the successor, on this server's disk, known here to be "+
 			"committed, or applied here; of pings, until the successor's answer.", "phase"),
 		last:  desc("hop_last_seconds", "The newest of the times that hop_seconds counts.", "phase"),
 		worst: desc("hop_worst_seconds", "The longest of these times in the last half to whole minute.", "phase"),
@@ -159,7 +159,7 @@ func (c *chainCollector) Collect(out chan<- prometheus.Metric) {
 	for _, hop := range []struct {
 		phase string
 		*chain.Timing
-	}{{"ping", &s.Hops.Ping}, {"received", &s.Hops.Received}, {"committed", &s.Hops.Committed}, {"applied", &s.Hops.Applied}} {
+	}{{"ping", &s.Hops.Ping}, {"received", &s.Hops.Received}, {"durable", &s.Hops.Durable}, {"committed", &s.Hops.Committed}, {"applied", &s.Hops.Applied}} {
 		out <- newHistogram(c.hops, hop.Buckets[:], chain.HopBounds[:], hop.Sum, hop.phase)
 		out <- prometheus.MustNewConstMetric(c.last, prometheus.GaugeValue, hop.Last.Seconds(), hop.phase)
 		out <- prometheus.MustNewConstMetric(c.worst, prometheus.GaugeValue, hop.Worst().Seconds(), hop.phase)

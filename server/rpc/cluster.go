@@ -27,8 +27,8 @@ func hopOf(s *replica.Status) *pb.Hop {
 	h := s.Hops
 	return &pb.Hop{
 		Successor: s.Successor.Address,
-		PingMs:    meanOf(&h.Ping), ReceivedMs: meanOf(&h.Received), CommittedMs: meanOf(&h.Committed), AppliedMs: meanOf(&h.Applied),
-		PingWorstMs: milliseconds(h.Ping.Worst()), CommittedWorstMs: milliseconds(h.Committed.Worst()),
+		PingMs:    meanOf(&h.Ping), ReceivedMs: meanOf(&h.Received), DurableMs: meanOf(&h.Durable), CommittedMs: meanOf(&h.Committed), AppliedMs: meanOf(&h.Applied),
+		PingWorstMs: milliseconds(h.Ping.Worst()), DurableWorstMs: milliseconds(h.Durable.Worst()), CommittedWorstMs: milliseconds(h.Committed.Worst()),
 	}
 }
 

@@ -43,11 +43,13 @@ type Hop struct {
 	Successor   string   `json:"successor"` // address of the next member, or of the tail's learner; empty for none
 	PingMS      *float64 `json:"ping_ms"`   // until the successor's answer to a ping
 	ReceivedMS  *float64 `json:"received_ms"`
+	DurableMS   *float64 `json:"durable_ms"`   // until it was on this server's own disk; null where there is none
 	CommittedMS *float64 `json:"committed_ms"` // of an entry, from when it was appended here
 	AppliedMS   *float64 `json:"applied_ms"`
 
 	// The longest of the last half to whole minute.
 	PingWorstMS      float64 `json:"ping_worst_ms"`
+	DurableWorstMS   float64 `json:"durable_worst_ms"`
 	CommittedWorstMS float64 `json:"committed_worst_ms"`
 }
 
@@ -55,8 +57,8 @@ func newHop(s *replica.Status) Hop {
 	h := s.Hops
 	return Hop{
 		Successor: s.Successor.Address,
-		PingMS:    recent(&h.Ping), ReceivedMS: recent(&h.Received), CommittedMS: recent(&h.Committed), AppliedMS: recent(&h.Applied),
-		PingWorstMS: milliseconds(h.Ping.Worst()), CommittedWorstMS: milliseconds(h.Committed.Worst()),
+		PingMS:    recent(&h.Ping), ReceivedMS: recent(&h.Received), DurableMS: recent(&h.Durable), CommittedMS: recent(&h.Committed), AppliedMS: recent(&h.Applied),
+		PingWorstMS: milliseconds(h.Ping.Worst()), DurableWorstMS: milliseconds(h.Durable.Worst()), CommittedWorstMS: milliseconds(h.Committed.Worst()),
 	}
 }
 

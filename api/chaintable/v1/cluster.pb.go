@@ -425,6 +425,8 @@ type Hop struct {
 	AppliedMs        *float64               `protobuf:"fixed64,5,opt,name=applied_ms,json=appliedMs,proto3,oneof" json:"applied_ms,omitempty"`       // from then until it was applied here
 	PingWorstMs      float64                `protobuf:"fixed64,6,opt,name=ping_worst_ms,json=pingWorstMs,proto3" json:"ping_worst_ms,omitempty"`     // the longest of the last half to whole minute
 	CommittedWorstMs float64                `protobuf:"fixed64,7,opt,name=committed_worst_ms,json=committedWorstMs,proto3" json:"committed_worst_ms,omitempty"`
+	DurableMs        *float64               `protobuf:"fixed64,8,opt,name=durable_ms,json=durableMs,proto3,oneof" json:"durable_ms,omitempty"` // until it was on this server's own disk
+	DurableWorstMs   float64                `protobuf:"fixed64,9,opt,name=durable_worst_ms,json=durableWorstMs,proto3" json:"durable_worst_ms,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -504,6 +506,20 @@ func (x *Hop) GetPingWorstMs() float64 {
 func (x *Hop) GetCommittedWorstMs() float64 {
 	if x != nil {
 		return x.CommittedWorstMs
+	}
+	return 0
+}
+
+func (x *Hop) GetDurableMs() float64 {
+	if x != nil && x.DurableMs != nil {
+		return *x.DurableMs
+	}
+	return 0
+}
+
+func (x *Hop) GetDurableWorstMs() float64 {
+	if x != nil {
+		return x.DurableWorstMs
 	}
 	return 0
 }
@@ -748,7 +764,7 @@ const file_chaintable_v1_cluster_proto_rawDesc = "" +
 	"\x05bytes\x18\x0f \x01(\x04R\x05bytes\x12-\n" +
 	"\x06digest\x18\x10 \x01(\v2\x15.chaintable.v1.DigestR\x06digest\x12\x18\n" +
 	"\aclients\x18\x11 \x01(\x04R\aclients\x12$\n" +
-	"\x03hop\x18\x12 \x01(\v2\x12.chaintable.v1.HopR\x03hop\"\xc1\x02\n" +
+	"\x03hop\x18\x12 \x01(\v2\x12.chaintable.v1.HopR\x03hop\"\x9e\x03\n" +
 	"\x03Hop\x12\x1c\n" +
 	"\tsuccessor\x18\x01 \x01(\tR\tsuccessor\x12\x1c\n" +
 	"\aping_ms\x18\x02 \x01(\x01H\x00R\x06pingMs\x88\x01\x01\x12$\n" +
@@ -758,12 +774,16 @@ const file_chaintable_v1_cluster_proto_rawDesc = "" +
 	"\n" +
 	"applied_ms\x18\x05 \x01(\x01H\x03R\tappliedMs\x88\x01\x01\x12\"\n" +
 	"\rping_worst_ms\x18\x06 \x01(\x01R\vpingWorstMs\x12,\n" +
-	"\x12committed_worst_ms\x18\a \x01(\x01R\x10committedWorstMsB\n" +
+	"\x12committed_worst_ms\x18\a \x01(\x01R\x10committedWorstMs\x12\"\n" +
+	"\n" +
+	"durable_ms\x18\b \x01(\x01H\x04R\tdurableMs\x88\x01\x01\x12(\n" +
+	"\x10durable_worst_ms\x18\t \x01(\x01R\x0edurableWorstMsB\n" +
 	"\n" +
 	"\b_ping_msB\x0e\n" +
 	"\f_received_msB\x0f\n" +
 	"\r_committed_msB\r\n" +
-	"\v_applied_ms\"\xc2\x01\n" +
+	"\v_applied_msB\r\n" +
+	"\v_durable_ms\"\xc2\x01\n" +
 	"\x04View\x12\x14\n" +
 	"\x05chain\x18\x01 \x01(\tR\x05chain\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12/\n" +
