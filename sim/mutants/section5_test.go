@@ -363,8 +363,8 @@ var restarts = []mutant{
 		rule: "a chain with a durable member does not begin anew, empty",
 		edits: []edit{{
 			"chain/restart.go",
-			"\t\tif m.Durable && !abandoned {\n",
-			"\t\tif m.Durable && !abandoned && !OFF {\n",
+			"\tif disks := r.withDisks(); len(disks) > 0 && !abandoned {\n",
+			"\tif disks := r.withDisks(); len(disks) > 0 && !abandoned && !OFF {\n",
 		}},
 	},
 	{
