@@ -148,7 +148,7 @@ func (r *Replica) removeDead() bool {
 func (r *Replica) dropLearner() {
 	l := r.view.Learner
 	dead := r.watch.removable(r, l.MemberID)
-	if !dead && r.now.Sub(r.teach.progressAt) <= learnerPatience {
+	if !dead && r.now.Sub(r.teach.progressAt) <= r.patience() {
 		return
 	}
 	var gone []Member

@@ -22,6 +22,7 @@ type cluster struct {
 	checks  checks
 
 	chunkBytes int // of snapshots
+	reads      int // entries that one read of a log on disk brings, at most; zero for all
 	answers    int // ids handed out
 	holdDisks  bool
 	isolated   map[int]bool // what they send, or is sent to them, does not arrive
@@ -65,7 +66,11 @@ type disk struct {
 	table  []byte // at base
 	log    []Entry
 	synced int // entries of log that are safe
+	commit Seq // a lower bound of what is committed, written with some of them
 	cuts   uint64
+	cut    bool     // the log was cut since it was last synced
+	kept   Seq      // entries up to here are there no more, for others than a server that starts
+	asked  *ReadLog // not answered yet
 }
 
 func newCluster(t testing.TB) *cluster {
@@ -118,7 +123,7 @@ func (s *server) start() {
 		}
 		cfg.Recovered = &Recovered{
 			Chain: d.chain, Epoch: d.epoch, Base: d.base, Log: slices.Clone(d.log), Complete: true, Table: s.table.bytes(),
-			Committed: d.base.Seq,
+			Committed: max(d.base.Seq, d.commit),
 		}
 		if d.chain == 0 {
 			cfg.Recovered = nil
@@ -152,7 +157,7 @@ func (s *server) crash() {
 		d.member, d.chain, d.epoch = s.r.self.MemberID, s.r.view.Chain, s.r.view.Epoch
 		d.log = d.log[:d.synced]
 	}
-	s.r, s.inbox = nil, nil
+	s.r, s.inbox, s.disk.asked = nil, nil, nil
 	s.c.coord.forget(s)
 }
 
@@ -197,10 +202,16 @@ func (s *server) carryOut(out *Ready) {
 		for len(d.log) > 0 && d.log[len(d.log)-1].Seq > p.Seq {
 			d.log = d.log[:len(d.log)-1]
 		}
-		d.synced = min(d.synced, len(d.log))
+		d.synced, d.cut = min(d.synced, len(d.log)), true
 	}
 	s.disk.log = append(s.disk.log, out.Append...)
 	s.disk.cuts = out.Cuts
+	if q := out.ReadLog; q != nil {
+		if s.disk.asked != nil {
+			s.c.t.Fatalf("server %d reads its log behind %v, while it does behind %v", s.number, q.After, s.disk.asked.After)
+		}
+		s.disk.asked = q
+	}
 	if s.durable && !s.c.holdDisks {
 		s.sync()
 	}
@@ -235,13 +246,41 @@ func (s *server) carryOut(out *Ready) {
 	}
 }
 
-// sync makes the log durable.
+// sync makes the log durable, and answers who reads it.
 func (s *server) sync() {
 	d := &s.disk
-	if d.synced < len(d.log) {
-		d.synced = len(d.log)
-		s.inbox = append(s.inbox, Persisted{d.log[len(d.log)-1].Position(), d.cuts})
+	if d.asked != nil {
+		s.inbox = append(s.inbox, s.readLog(d.asked))
+		d.asked = nil
 	}
+	if d.synced < len(d.log) || d.cut {
+		last := d.base
+		if n := len(d.log); n > 0 {
+			last = d.log[n-1].Position()
+		}
+		d.synced, d.cut = len(d.log), false
+		d.commit = max(d.commit, min(s.r.applied, last.Seq))
+		s.inbox = append(s.inbox, Persisted{last, d.cuts})
+	}
+}
+
+// readLog is what the disk holds behind a position.
+func (s *server) readLog(q *ReadLog) LogRead {
+	d := &s.disk
+	from := 0
+	if q.After != d.base {
+		from = 1 + slices.IndexFunc(d.log, func(e Entry) bool { return e.Position() == q.After })
+	}
+	if q.After.Seq < d.kept || from == 0 && q.After != d.base || from == len(d.log) {
+		s.c.say("%d: its disk does not hold what follows %v", s.number, q.After)
+		return LogRead{Number: q.Number}
+	}
+	entries := slices.Clone(d.log[from:])
+	if n := s.c.reads; n > 0 && n < len(entries) {
+		entries = entries[:n]
+	}
+	s.c.say("%d: reads seq=%s on its disk", s.number, seqs(entries))
+	return LogRead{Number: q.Number, Entries: entries, Held: true}
 }
 
 // apply executes entries, and tells so before the next Ready is taken.

@@ -30,6 +30,9 @@ type Config struct {
 	// TransferLog is how many bytes of log a learner may be behind, or behind the snapshot that it takes, before its tail slows
 	// writes to its pace. Zero is 256 MiB.
 	TransferLog uint64
+	// JoinBandwidth bounds what a tail sends to its learner as chunks of a snapshot and as entries from its disk, in bytes per second. Zero is
+	// no bound.
+	JoinBandwidth uint64
 	// MaxPending bounds this server's requests that have no answer yet: Full tells when. Zero is 65,536.
 	MaxPending int
 

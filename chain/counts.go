@@ -33,6 +33,10 @@ type Counts struct {
 	Barriers uint64              // that reads of this server waited for, and that have passed
 	Reads    uint64              // that waited for them
 	Resets   uint64              // of links to neighbours
+
+	// As tail, for learners.
+	Snapshots uint64 // begun
+	Recalls   uint64 // older log begun to be read from disk, on so many links
 }
 
 // LinkState is how the link to a neighbour is.

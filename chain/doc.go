@@ -34,8 +34,9 @@
 //
 // Who is in the chain is one record at the coordinator. detector.go watches whose registration stands still;
 // change.go proposes the next view; evict.go names those that others cannot reach; leave.go goes in good order;
-// operate.go does what operators order; restart.go brings a dead chain back. A newcomer is the learner of the tail (teacher.go and learner.go, the two sides),
-// which steps back as tail in fact before it does in name.
+// operate.go does what operators order; restart.go brings a dead chain back. A newcomer is the learner of the tail (teacher.go and learner.go, the two
+// sides), which steps back as tail in fact before it does in name. What it was away for it gets from memory, from the tail's disk (recall.go), or with a snapshot;
+// progress.go tells how far it is.
 //
 // # Messages by role
 //

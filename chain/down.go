@@ -22,6 +22,7 @@ type downstream struct {
 
 	sent      Position // end of what was sent on this link
 	received  Seq      // end of what has arrived, as told in this epoch
+	recall    *recall  // older log that a learner is sent on this link, from our disk; nil for none
 	acked     bool     // an Ack has come in this epoch
 	durable   Seq      // what the successor acknowledged as durable in this epoch
 	stable    Seq      // last told
@@ -33,7 +34,7 @@ func (d *downstream) restart(r *Replica) { *d = downstream{link: d.link} }
 
 // relink begins a new link in the same epoch. What was acknowledged stays acknowledged.
 func (d *downstream) relink() {
-	d.up, d.helloAt = false, 0
+	d.up, d.helloAt, d.recall = false, 0, nil
 }
 
 // flushDown sends the successor what it has not been sent.
@@ -57,6 +58,9 @@ func (r *Replica) flushDown() {
 	}
 	if x := r.teach.transfer; x != nil && x.sent == 0 {
 		return // the learner cannot place entries before the first chunk
+	}
+	if d.recall != nil && !r.flushRecall() {
+		return
 	}
 	if !r.log.holds(d.sent) {
 		d.relink() // what it needs next is no longer in the log
@@ -130,7 +134,9 @@ func (r *Replica) ack(from MemberID, m Ack) {
 	r.change.due = r.change.due || r.isTail() // the learner may be level
 	d.acked = true
 	if rec := min(m.Received, last); rec > d.received {
-		r.teach.credit += (r.log.bytesAfter(d.received) - r.log.bytesAfter(rec)) / 2
+		bytes := r.log.bytesAfter(d.received) - r.log.bytesAfter(rec) + d.arrive(rec)
+		r.teach.credit += bytes / 2
+		r.teach.arrival.add(bytes, r.now)
 		d.received = rec
 	}
 	d.durable = max(d.durable, min(m.Durable, last))

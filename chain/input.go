@@ -58,6 +58,14 @@ type Chunk struct {
 	Last     bool
 }
 
+// LogRead is what Ready.ReadLog has found. Held is false, without entries, where the disk does not hold exactly that position and what follows, or
+// it fails its checksum, or cannot be read. The entries are as they were logged, in order and without a gap.
+type LogRead struct {
+	Number  uint64 // of the ReadLog
+	Entries []Entry
+	Held    bool
+}
+
 // Restored says that the table of the last Ready.Restore is whole and in place, or that Transfer could not be
 // read: then Err says why.
 type Restored struct {
@@ -165,6 +173,7 @@ func (Cancel) input()          {}
 func (Persisted) input()       {}
 func (Applied) input()         {}
 func (Chunk) input()           {}
+func (LogRead) input()         {}
 func (Restored) input()        {}
 func (ProbeDone) input()       {}
 func (Leave) input()           {}

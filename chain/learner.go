@@ -15,6 +15,7 @@ type staging struct {
 	transfer  uint64
 	base      Position // the snapshot contains everything up to here
 	next      uint64   // chunk that we need
+	bytes     uint64   // of those that have come
 	whole     bool     // the last chunk has come: the new table is being put in the place of the old one
 	log       entryLog // behind base; came between the chunks
 	committed Seq
@@ -91,6 +92,7 @@ func (r *Replica) snapshot(from MemberID, m Snapshot) {
 		return
 	}
 	s.next++
+	s.bytes += uint64(len(m.Data))
 	s.whole = m.Last
 	r.out.Restore = append(r.out.Restore, m)
 }

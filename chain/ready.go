@@ -21,6 +21,8 @@ type Ready struct {
 	// Start asks for a consistent iteration over the table as it is after Apply, named by the transfer; Stop ends
 	// one. Read asks for the next chunk of the one started, told with Chunk. Zero is none.
 	Stop, Start, Read uint64
+	// ReadLog asks the disk for older log, told with LogRead, in any case and once. At most one is under way. Nil is none.
+	ReadLog *ReadLog
 	// Restore is chunks of a table that is to replace this one when the last has come, told with Restored. A chunk
 	// with Index 0 begins anew. Unstage says that those of before are of no use, and no more of them will come.
 	Unstage bool
@@ -39,8 +41,15 @@ type Ready struct {
 // Empty tells whether there is nothing to do.
 func (r *Ready) Empty() bool {
 	return r.Truncate == nil && len(r.Append) == 0 && len(r.Apply) == 0 && r.Stop == 0 && r.Start == 0 && r.Read == 0 &&
-		!r.Unstage && len(r.Restore) == 0 && len(r.Send) == 0 && len(r.Close) == 0 && len(r.Ask) == 0 && len(r.Answer) == 0 &&
+		r.ReadLog == nil && !r.Unstage && len(r.Restore) == 0 && len(r.Send) == 0 && len(r.Close) == 0 && len(r.Ask) == 0 && len(r.Answer) == 0 &&
 		len(r.Probe) == 0 && len(r.News) == 0 && r.Halt == nil && !r.Left
+}
+
+// ReadLog is a read of the log on disk: the entries that follow exactly the position After.
+type ReadLog struct {
+	Number   uint64 // names the read in LogRead; never zero
+	After    Position
+	MaxBytes int // about how much to bring; at least one entry
 }
 
 // Apply is a committed entry, and the local request that waits for its result.

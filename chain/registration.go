@@ -89,7 +89,8 @@ func (r *Replica) newIncarnation() {
 	r.abandon()
 	r.down.restart(r)
 	r.endTransfer()
-	r.teach = teacher{transfers: r.teach.transfers, arrived: r.teach.arrived, base: r.teach.base}
+	t := &r.teach
+	*t = teacher{transfers: t.transfers, arrived: t.arrived, base: t.base, size: t.size, paid: t.paid, reads: t.reads, reading: t.reading}
 	// What has been asked for stays asked for: the answer names an epoch only, and we may want another view of the same one.
 	r.change.due, r.change.create, r.change.waits = true, false, ""
 	r.restartBarrier()

@@ -132,6 +132,8 @@ func (r *Replica) Step(now Time, in Input) {
 		r.tableApplied(in)
 	case Chunk:
 		r.chunk(in)
+	case LogRead:
+		r.logRead(in)
 	case Restored:
 		r.restored(in)
 	case ProbeDone:

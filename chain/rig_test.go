@@ -21,13 +21,18 @@ type rig struct {
 	halted   error  // after that it takes no more steps
 	left     bool
 	unstaged bool
+	chunk    []byte    // each one of a snapshot
+	chunks   int       // how many follow before the last one
+	logged   []Entry   // to be made durable, which it is at once
+	reads    []ReadLog // of older log, which the test is to answer
+	sent     []Message // since the test last looked
 }
 
 // newRig makes the server. The coordinator has the view and the registrations of others.
 func newRig(t *testing.T, cfg Config, view View, others ...Member) *rig {
 	t.Helper()
 	cfg.SessionTimeout, cfg.NewChain = time.Second, 77
-	g := &rig{t: t, now: Time(time.Hour), registry: registry{exists: true, view: Recorded{view, 4}, session: 1}}
+	g := &rig{t: t, now: Time(time.Hour), chunk: []byte("table"), registry: registry{exists: true, view: Recorded{view, 4}, session: 1}}
 	for _, m := range others {
 		g.register(m)
 	}
@@ -55,17 +60,28 @@ func (g *rig) step(in Input) {
 			return
 		}
 		g.left, g.unstaged = g.left || out.Left, g.unstaged || out.Unstage
+		for _, env := range out.Send {
+			g.sent = append(g.sent, env.Message)
+		}
+		if out.ReadLog != nil {
+			g.reads = append(g.reads, *out.ReadLog)
+		}
 		for _, n := range out.News {
 			g.said += n.Text + "\n"
 		}
 		if g.halted = out.Halt; g.halted != nil {
 			return
 		}
+		if n := len(out.Append); n > 0 {
+			g.logged = append(g.logged, out.Append...)
+			g.r.Step(g.now, Persisted{out.Append[n-1].Position(), out.Cuts})
+		}
 		if n := len(out.Apply); n > 0 {
 			g.r.Step(g.now, Applied{Through: out.Apply[n-1].Entry.Seq})
 		}
 		if out.Read != 0 {
-			g.r.Step(g.now, Chunk{Transfer: out.Read, Data: []byte("table"), Last: true})
+			g.r.Step(g.now, Chunk{Transfer: out.Read, Data: g.chunk, Last: g.chunks == 0})
+			g.chunks = max(0, g.chunks-1)
 		}
 		for _, m := range out.Probe {
 			g.r.Step(g.now, ProbeDone{Member: m.MemberID, Dead: true})

@@ -36,7 +36,7 @@ func schedules(t *testing.T, count, servers, steps int, f faults, begin func(*sc
 			s := &schedule{cluster: newCluster(t), rng: rand.New(rand.NewPCG(seed, 7)), faults: f, keys: 3, after: func() {}}
 			s.quiet = true
 			s.cfg.RetainedLog = uint64(s.rng.IntN(3)) * 400
-			s.chunkBytes = 30 + s.rng.IntN(100)
+			s.chunkBytes, s.reads = 30+s.rng.IntN(100), s.rng.IntN(5)
 			for n := 1; n <= servers; n++ {
 				s.at(n).durable = f.durable && s.rng.IntN(2) == 0
 				s.at(n).start()

@@ -15,8 +15,9 @@ import (
 // TestScripts plays the stories in testdata. `go test -run TestScripts -rewrite ./chain` writes down what happens now: read what has
 // changed before you keep it. The commands:
 //
-//	config [timeout=1s] [durable=(1,2)] [target=3] [leases=off] [retain=BYTES] [chunk=BYTES] [memory=BYTES] [disks=held] [boot=on]
-//	start N [abandon=EPOCH]    copy N from=M    crash N    pause N    resume N    leave N    sync N
+//	config [timeout=1s] [durable=(1,2)] [target=3] [leases=off] [retain=BYTES] [chunk=BYTES] [reads=ENTRIES] [memory=BYTES] [disks=held]
+//		[boot=on]
+//	start N [abandon=EPOCH]    copy N from=M    crash N    pause N    resume N    leave N    sync N    trim N upto=SEQ
 //	operate N target=3 | head=2 | evict=3 | drain | undrain
 //	view epoch=1 members=(1,2) [learner=3] [at=(1,2)]   the view is this, and those servers (all) read it
 //	put N key=x value=a [numbered] [session=S number=1 below=1]    clear N    open N    cancel N id=1
@@ -123,6 +124,8 @@ func (c *cluster) command(d *directive) string {
 		c.at(d.number(0)).crash()
 	case "copy":
 		c.at(d.number(0)).copyDisk(c.at(int(d.value("from"))))
+	case "trim":
+		c.at(d.number(0)).disk.kept = Seq(d.value("upto"))
 	case "pause":
 		c.at(d.number(0)).paused = true
 	case "resume":
@@ -184,6 +187,7 @@ func (c *cluster) config(d *directive) {
 	if n := d.value("chunk"); n > 0 {
 		c.chunkBytes = int(n)
 	}
+	c.reads = int(d.value("reads"))
 	c.holdDisks = d.text("disks") == "held"
 }
 

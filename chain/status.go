@@ -25,13 +25,6 @@ type Status struct {
 	Counts                 Counts
 }
 
-// LearnerProgress is how far the learner is, as its tail or the learner itself knows.
-type LearnerProgress struct {
-	Chunks    uint64 // of the snapshot that have arrived
-	Receiving bool   // a snapshot is under way
-	Behind    uint64 // bytes of log that it lacks, for the tail
-}
-
 // Serving tells whether clients are welcome: the replica is a member, as far as it knows, and not about to leave.
 func (r *Replica) Serving() bool { return r.serving() && r.leave.then == toStay }
 
@@ -45,15 +38,7 @@ func (r *Replica) Status() Status {
 	if until := Time(r.gate.lease.Load()); until > r.now {
 		s.LeaseLeft = until.Sub(r.now)
 	}
-	switch {
-	case r.learn.staging != nil:
-		s.Learner = LearnerProgress{Chunks: r.learn.staging.next, Receiving: true}
-	case r.isTail() && r.view.Learner.MemberID != (MemberID{}):
-		s.Learner.Behind = r.log.bytesAfter(r.down.durable)
-		if x := r.teach.transfer; x != nil {
-			s.Learner.Chunks, s.Learner.Receiving = x.acked, true
-		}
-	}
+	s.Learner = r.learnerProgress()
 	return s
 }
 
@@ -125,6 +110,8 @@ func (r *Replica) Check() error {
 		return fmt.Errorf("chain: a snapshot comes in, but we are not the learner")
 	case r.teach.fact && !r.isTail():
 		return fmt.Errorf("chain: tail in fact with a learner, but not tail")
+	case r.down.recall != nil && (!r.isTail() || r.teach.fact || r.teach.transfer != nil):
+		return fmt.Errorf("chain: older log goes to the successor, of which tail in fact: %t, snapshot: %t", r.teach.fact, r.teach.transfer != nil)
 	case r.req.cursor > len(r.req.queue):
 		return fmt.Errorf("chain: cursor %d in a queue of %d", r.req.cursor, len(r.req.queue))
 	case r.req.underWay < 0 || r.head.growing < 0:

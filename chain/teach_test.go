@@ -13,8 +13,18 @@ type tutor struct {
 }
 
 func newTutor(t *testing.T) *tutor {
-	me := Member{MemberID: MemberID{1, 1}, Address: "10.0.0.1:7000"}
-	cfg := Config{Self: Member{MemberID: MemberID{Node: 1}, Address: me.Address}, RetainedLog: 1}
+	s := newTutorOf(t, Config{})
+	s.hear(Welcome{Link: s.r.down.link})
+	if x := s.r.teach.transfer; x == nil || !x.whole || len(x.chunks) != 1 {
+		t.Fatalf("not all of a snapshot is on its way: %+v", x)
+	}
+	return s
+}
+
+// newTutorOf is one to whom the learner has not said yet where it is.
+func newTutorOf(t *testing.T, cfg Config) *tutor {
+	me := Member{MemberID: MemberID{1, 1}, Address: "10.0.0.1:7000", Durable: cfg.Self.Durable}
+	cfg.Self.Node, cfg.Self.Address, cfg.RetainedLog = 1, me.Address, 1
 	s := &tutor{rig: newRig(t, cfg, View{Chain: 9, Epoch: 3, Members: []Member{me}, Rules: Rules})}
 	s.learner = Member{MemberID: MemberID{3, 1}, Address: "10.0.0.3:7000", Durable: true}
 	s.run(300 * time.Millisecond)
@@ -24,10 +34,6 @@ func newTutor(t *testing.T) *tutor {
 	s.register(s.learner)
 	s.lives = []MemberID{s.learner.MemberID}
 	s.run(300 * time.Millisecond)
-	s.hear(Welcome{Link: s.r.down.link})
-	if x := s.r.teach.transfer; x == nil || !x.whole || len(x.chunks) != 1 {
-		t.Fatalf("not all of a snapshot is on its way: %+v", x)
-	}
 	return s
 }
 

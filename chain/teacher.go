@@ -9,6 +9,8 @@ const (
 	levelBytes = 1 << 20
 	// learnerPatience is how long a learner may make no progress.
 	learnerPatience = 10 * time.Second
+	// placingRate is how many bytes of a snapshot, at least, a learner is expected to put in place in a second.
+	placingRate = 4 << 20
 )
 
 // teacher is what a tail knows of its learner.
@@ -16,9 +18,16 @@ type teacher struct {
 	transfer   *transfer // the snapshot under way; nil for none
 	transfers  uint64    // number of the last transfer; rises for the life of the replica
 	arrived    uint64    // the last transfer of which every chunk has arrived
-	base       Seq       // up to where its snapshot goes: a learner that is not there yet is still putting it in place
+	base       Seq       // up to where its snapshot, or the log from our disk, goes: a learner that is not there yet is still putting it in place
+	size       uint64    // bytes of that snapshot; zero for log
 	progressAt Time      // when the learner last got ahead
 	credit     uint64    // bytes of log that may yet be committed while writes are slowed
+	arrival    meter     // of what gets there
+	paid       Time      // until then JoinBandwidth lets nothing more go
+
+	// Of our disk; they outlive every link and view.
+	reads   uint64 // number of the last read of older log; rises for the life of the replica
+	reading bool   // it is under way
 
 	// fact: we are tail in name only, and commit only what the learner has acknowledged. May be given up until proposed.
 	fact   bool
@@ -38,6 +47,8 @@ type transfer struct {
 	base    Position   // last entry in the snapshot
 	chunks  []Snapshot // not yet acknowledged; the first has index acked
 	acked   uint64     // chunks below have arrived
+	bytes   uint64     // of these
+	total   uint64     // about how many there will be
 	sent    uint64     // chunks below have been sent on this link
 	reading bool       // a chunk has been asked of the table
 	whole   bool       // the last chunk has been read
@@ -45,12 +56,15 @@ type transfer struct {
 
 // restart begins a new epoch. A transfer outlives it if teacher and learner stay the same.
 func (t *teacher) restart(r *Replica, old View) {
-	*t = teacher{transfer: t.transfer, transfers: t.transfers, arrived: t.arrived, base: t.base, progressAt: r.now}
+	*t = teacher{
+		transfer: t.transfer, transfers: t.transfers, arrived: t.arrived, base: t.base, size: t.size, progressAt: r.now,
+		arrival: t.arrival, paid: t.paid, reads: t.reads, reading: t.reading,
+	}
 	if !r.isTail() || r.view.Learner.MemberID != old.Learner.MemberID {
 		r.endTransfer()
 	}
 	if r.view.Chain != old.Chain {
-		t.base = 0
+		t.base, t.size = 0, 0
 	}
 }
 
@@ -62,7 +76,7 @@ func (r *Replica) endTransfer() {
 	r.teach.transfer = nil
 }
 
-// resume decides how to go on with a learner that says where it is. It is true where entries go on behind m.Last,
+// resume decides how to go on with a learner that says where it is. It is true where entries go on behind m.Last, from memory or from disk,
 // false where a snapshot begins.
 func (r *Replica) resume(m Welcome) bool {
 	if x := r.teach.transfer; x != nil {
@@ -74,13 +88,26 @@ func (r *Replica) resume(m Welcome) bool {
 		}
 		r.endTransfer()
 	}
-	if (m.Transfer == 0 || m.Transfer == r.teach.arrived) && r.log.holds(m.Last) {
-		return true
+	if m.Transfer == 0 || m.Transfer == r.teach.arrived {
+		switch {
+		case r.log.holds(m.Last):
+			return true
+		case r.recalls(m.Last):
+			r.beginRecall()
+			return true
+		}
 	}
+	r.beginTransfer()
+	return false
+}
+
+// beginTransfer begins with a snapshot: writes do not wait for who needs one.
+func (r *Replica) beginTransfer() {
+	r.down.recall = nil
+	r.counts.Snapshots++
 	r.teach.transfers++
 	r.teach.transfer = &transfer{id: r.teach.transfers}
 	r.stepForth()
-	return false
 }
 
 // arrive forgets chunks that have arrived, and ends the transfer with the last.
@@ -93,12 +120,14 @@ func (r *Replica) arrive(next uint64) {
 	n := min(next-x.acked, uint64(len(x.chunks)))
 	for _, c := range x.chunks[:n] {
 		t.credit += uint64(len(c.Data)) / 2
+		x.bytes += uint64(len(c.Data))
+		t.arrival.add(uint64(len(c.Data)), r.now)
 	}
 	x.chunks = x.chunks[n:]
 	x.acked += n
 	x.sent = max(x.sent, x.acked)
 	if x.whole && len(x.chunks) == 0 {
-		t.arrived, t.base = x.id, x.base.Seq
+		t.arrived, t.base, t.size = x.id, x.base.Seq, x.bytes
 		r.endTransfer()
 	}
 }
@@ -133,14 +162,18 @@ func (r *Replica) flushTeaching() {
 	t, d := &r.teach, &r.down
 	if x := t.transfer; x != nil {
 		if !x.started {
-			x.started, x.base = true, r.log.floor(r.applying)
+			x.started, x.base, x.total = true, r.log.floor(r.applying), uint64(max(0, r.bytes))
 			r.out.Start = x.id
 			d.up, d.sent, d.received, d.stable, d.committed = true, x.base, x.base.Seq, 0, 0
 		}
-		for ; d.up && x.sent < x.acked+uint64(len(x.chunks)); x.sent++ {
+		for ; d.up && x.sent < x.acked+uint64(len(x.chunks)) && r.paced(); x.sent++ {
 			m := x.chunks[x.sent-x.acked]
 			m.Link = d.link
 			r.sendTo(to, m)
+			r.spend(uint64(len(m.Data)))
+		}
+		if d.up && x.sent == x.acked && !r.paced() {
+			t.progressAt = r.now // it waits for us, not we for it
 		}
 		if !x.reading && !x.whole && len(x.chunks) < transferChunks {
 			x.reading = true
@@ -154,7 +187,7 @@ func (r *Replica) flushTeaching() {
 		// It does not keep up: writes must not wait for it longer. Begin again with the log of a later moment.
 		t.notYet = r.now.Add(r.timeout() / 4)
 		r.stepForth()
-	case !t.fact && d.up && d.acked && r.now >= t.notYet && d.durable >= t.base && r.log.bytesAfter(d.durable) <= levelBytes:
+	case !t.fact && d.up && d.recall == nil && d.acked && r.now >= t.notYet && d.durable >= t.base && r.log.bytesAfter(d.durable) <= levelBytes:
 		t.fact, t.mark, t.since = true, r.log.last().Seq, r.now
 	}
 }
@@ -169,7 +202,7 @@ func (r *Replica) stepForth() {
 
 // slowed bounds what the tail commits while its learner is cfg.TransferLog bytes of log behind, or behind the snapshot that it takes:
 // from then on what arrives there lets half its size of entries commit. So the log that is kept for the learner stays bounded,
-// and writes never stop while it makes progress.
+// and writes never stop while it makes progress. Of a learner that lacks older log (recall.go) the whole log in memory counts.
 func (r *Replica) slowed(limit Seq) Seq {
 	t := &r.teach
 	if r.view.Learner.MemberID == (MemberID{}) || !r.down.up {
@@ -193,6 +226,17 @@ func (r *Replica) slowed(limit Seq) Seq {
 		t.credit -= uint64(e.bytes())
 	}
 	return min(upto, limit)
+}
+
+// patience is how long the learner may make no progress before another one has its turn. While it puts a whole snapshot in place, which may have come
+// faster than its disk writes, nothing that it could say would prove more than that it lives, as its heartbeats do: it has the more time the more
+// that is.
+func (r *Replica) patience() time.Duration {
+	t := &r.teach
+	if t.transfer == nil && r.down.durable < t.base {
+		return learnerPatience + time.Duration(t.size/placingRate)*time.Second
+	}
+	return learnerPatience
 }
 
 // learnerReady tells whether the learner holds the whole log that we had when we stepped back: a new tail's log has entries

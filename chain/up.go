@@ -7,6 +7,7 @@ const receivedAckBytes = 4 << 20
 type upstream struct {
 	link   uint64 // of the newest Hello in this epoch; zero for none
 	stable Seq    // the predecessor's, told in this epoch
+	told   Seq    // the end of what the predecessor knows to be committed, told in this epoch
 	acked  Ack    // last sent on the link
 	ackDue bool   // send one even if it says nothing new
 	fresh  bool   // no Append has come on the link: the predecessor may still say that it goes on from another entry than our last
@@ -64,7 +65,7 @@ func (r *Replica) appendEntries(from MemberID, m Append) {
 		}
 		r.cut(m.Prev.Seq)
 	}
-	r.up.fresh = false
+	r.up.fresh, r.up.told = false, max(r.up.told, m.Committed)
 	for _, e := range m.Entries {
 		r.push(e)
 	}

@@ -25,6 +25,9 @@ func (p *process) carryOut(r *chain.Ready) {
 		p.apply(r.Apply)
 	}
 	p.transfer(r)
+	if r.ReadLog != nil {
+		p.srv.disk.readLog(p, r.ReadLog)
+	}
 	if r.Unstage {
 		p.restorer = nil
 	}

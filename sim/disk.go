@@ -17,6 +17,7 @@ type disk struct {
 	image     image
 	log       []chain.Entry
 	committed chain.Seq // a lower bound, written now and then
+	reading   bool      // of older log
 
 	queue   []diskWrite // not yet synced, in order
 	syncing bool
@@ -86,6 +87,65 @@ func (d *disk) apply(x diskWrite) {
 	d.committed = max(d.committed, min(x.applied, d.last().Seq))
 }
 
+// readLog reads older log for the replica, as another goroutine does: what it finds is what was written until then, synced or not. It may hold less
+// than what a server that starts is given, which is what the snapshot lacks; and a read may fail.
+func (d *disk) readLog(p *process, q *chain.ReadLog) {
+	w := p.w
+	if d.reading {
+		w.fail("%v: reads its log behind %v, and has not been told what it read before", p, q.After)
+		return
+	}
+	d.reading = true
+	p.later(w.between(w.Recall)+p.srv.lag, func() {
+		d.reading = false
+		in := chain.LogRead{Number: q.Number, Entries: d.behind(w, q)}
+		if in.Held = len(in.Entries) > 0; in.Held {
+			w.stats.Recalls++
+		} else {
+			w.stats.NotHeld++
+		}
+		if w.story.on {
+			w.tell("%v: its disk holds %d entries behind %v", p, len(in.Entries), q.After)
+		}
+		p.push(in)
+	})
+}
+
+// behind is the first entries behind a position, or none.
+func (d *disk) behind(w *world, q *chain.ReadLog) []chain.Entry {
+	now := disk{image: d.image, log: slices.Clip(d.log)}
+	for _, x := range d.queue[:w.IntN(len(d.queue)+1)] {
+		now.apply(x)
+	}
+	from := 0
+	if q.After != now.image.base {
+		from = 1 + slices.IndexFunc(now.log, func(e chain.Entry) bool { return e.Position() == q.After })
+		if from == 0 {
+			return nil
+		}
+	}
+	kept := uint64(0) // of the newest log
+	for i := len(now.log) - 1; i >= from && w.Kept > 0; i-- {
+		if kept += uint64(len(now.log[i].Encoded)); kept > w.Kept {
+			return nil
+		}
+	}
+	if w.chance(w.Unread) && !w.healed {
+		w.stats.Faults[Unread]++
+		return nil
+	}
+	most := q.MaxBytes
+	if !w.healed {
+		most = min(most, w.Piece) // so that there are many reads, each of which takes its time
+	}
+	n, size := 0, 0
+	for n < len(now.log)-from && (n == 0 || size+len(now.log[from+n].Encoded) <= most) {
+		size += len(now.log[from+n].Encoded)
+		n++
+	}
+	return slices.Clone(now.log[from : from+n])
+}
+
 func (d *disk) last() chain.Position {
 	if n := len(d.log); n > 0 {
 		return d.log[n-1].Position()
@@ -106,7 +166,7 @@ func (d *disk) crash(w *world) {
 			d.apply(diskWrite{entries: es[:w.IntN(len(es)+1)]})
 		}
 	}
-	d.queue, d.syncing = nil, false
+	d.queue, d.syncing, d.reading = nil, false, false
 }
 
 // recover gives p the table, and the replica the log, that the last life left.

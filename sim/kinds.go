@@ -49,6 +49,7 @@ const (
 	SlowReader   // a reader is starved between reading a value and checking the lease
 	TornSync     // a crash leaves some of what was not synced
 	NoRestore    // a snapshot cannot be put in place
+	Unread       // older log cannot be read from a disk that holds it
 	Core         // at the end some servers must go on alone, the others are dead
 	Scar         // at the end two servers stay cut off from each other
 	Farewell     // at the very end a member leaves
@@ -98,6 +99,7 @@ var kinds = [numFaults]struct {
 	SlowReader:   {"slow-reader", 0},
 	TornSync:     {"torn-sync", 0},
 	NoRestore:    {"no-restore", 0},
+	Unread:       {"unread", 0},
 	Core:         {"core", 0},
 	Scar:         {"scar", 0},
 	Farewell:     {"farewell", 0},

@@ -48,6 +48,11 @@ type Options struct {
 	GiveUp     time.Duration // how long a request may wait at a server; zero for four times that
 	Think      time.Duration // between two operations of a client, on average
 	Disk       Range         // of an fsync
+	Recall     Range         // of a read of older log
+	Kept       uint64        // bytes of log that a disk can be asked for; zero for all
+	Piece      int           // bytes that one read brings, at most
+	Unread     float64       // of these reads: they fail
+	JoinRate   uint64        // bytes per second that a tail sends a learner of what it has in its table or on disk; zero for no bound
 	Probe      Range
 	NoRestore  float64       // snapshots that cannot be put in place
 	Async      float64       // share of plain clients' puts whose number is the answer
@@ -212,6 +217,17 @@ func Draw(seed uint64) Options {
 		o.Watch = between(t/50, t/4)
 	}
 	o.drawLibraries()
+	o.Recall = Range{Min: t / 1000, Max: pick(t/500, t/20, t/2), Rare: pick(0, 2*t)}
+	o.Kept, o.Piece = []uint64{0, 0, 1 << 10, 16 << 10}[rng.IntN(4)], 100<<rng.IntN(10)
+	if chance(0.2) {
+		o.Unread = 0.2
+	}
+	if chance(0.2) {
+		o.JoinRate = 128 << 10 << rng.IntN(5) // a table with all the results that sessions wait for has a megabyte
+		if o.Big > 0 {
+			o.JoinRate *= 32
+		}
+	}
 	o.Theme = "plain"
 	if i := rng.IntN(2 * len(Themes)); i < len(Themes) {
 		o.about(Themes[i], dice{rng})

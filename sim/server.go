@@ -81,6 +81,7 @@ func (s *server) start() {
 		Abandon:        s.abandon,
 		RetainedLog:    w.Retain,
 		TransferLog:    w.Trail,
+		JoinBandwidth:  w.JoinRate,
 		MaxMemory:      w.Memory,
 		Touches:        table.Touches,
 		Growth:         table.Growth,

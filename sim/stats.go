@@ -13,6 +13,7 @@ type Stats struct {
 	Whole, Ops, Writes, SessionWrites, Reads, Barriers, Verifies, Retries   uint64
 	Txns, TxnsTooLarge                                                      uint64
 	Starts, Left, Halts, Breaks, Panics, Moves, Shrinks, Drains             uint64
+	Recalls, NotHeld                                                        uint64 // reads of older log on the disk of a tail
 	LibraryOps, LibraryRetries, GivenUp, Settled, Increments, Sum           uint64 // of clients as in library.go
 	Failovers, HeadFailovers                                                uint64 // while they were counting
 	Faults                                                                  Counts
@@ -26,6 +27,7 @@ func (s *Stats) Missing() string {
 		"reads": s.Reads, "reads behind barriers": s.Barriers, "verifies": s.Verifies, "retries": s.Retries, "servers that left": s.Left,
 		"servers that ended themselves": s.Halts, "heads that moved": s.Moves, "chains that shrank": s.Shrinks, "servers that were drained": s.Drains,
 		"histories searched whole": s.Whole, "transactions": s.Txns, "transactions that were too large": s.TxnsTooLarge,
+		"reads of older log on disk": s.Recalls, "reads of what a disk does not hold": s.NotHeld,
 		"operations of library clients": s.LibraryOps, "retries of library clients": s.LibraryRetries, "operations given up": s.GivenUp,
 		"doubts settled apart": s.Settled, "increments by compare-and-set": s.Increments, "failovers amid these": s.HeadFailovers,
 	} {

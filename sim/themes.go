@@ -4,7 +4,7 @@ import "time"
 
 // Themes are what half of the runs are about. A swarm of options that know nothing of each other seldom has together what one kind of
 // mistake needs: a reader that stays, a server that is left behind, and writes elsewhere, to the same key.
-var Themes = []string{"reads", "pauses", "requests", "heads", "joins", "disks", "stalls", "busy", "sessions", "wipes", "operators", "libraries"}
+var Themes = []string{"reads", "pauses", "requests", "heads", "joins", "disks", "rejoins", "stalls", "busy", "sessions", "wipes", "operators", "libraries"}
 
 // about changes what is drawn in favour of a theme.
 func (o *Options) about(theme string, d dice) {
@@ -98,6 +98,19 @@ func (o *Options) about(theme string, d dice) {
 		o.Means[Leave], o.Means[Crash] = pick(t, 2*t), pick(t, 2*t)
 		o.Means[Expire], o.Means[Outage], o.Means[Wipe] = 0, 0, 0
 		often(Clog, Break, Flap, Massacre)
+	case "rejoins": // of servers that were away, with their disks, behind tails that have little of the log in memory
+		o.Servers, o.Joiners, o.Durable, o.Target = 2+d.IntN(3), d.IntN(2), number(0.7, 1), 0
+		o.Clients, o.Ops, o.Think = 3, 4, pick(t/200, t/50)
+		o.Length, o.Retain = 20*t, []uint64{1, 1 << 10}[d.IntN(2)]
+		o.Recall.Max, o.Piece = pick(t/500, t/20, t/5), 200<<d.IntN(4)
+		o.Disk = Range{Min: t / 1000, Max: pick(t/500, t/50, t/5), Rare: pick(0, t)}
+		o.Coord.Max, o.Coord.Rare = t/50, 0
+		if o.Big == 0 {
+			o.JoinRate = []uint64{0, 0, 64 << 10}[d.IntN(3)]
+		}
+		o.Down = pick(t/2, 2*t)
+		o.Means[Crash], o.Means[Wipe], o.Means[Outage] = pick(t, 2*t), 0, 0
+		often(Break, Flap, Clog, Leave, Drain, Pause, Hunt, Move, CoordCut, Massacre)
 	case "stalls": // of disks, for longer than T, while chains die and begin anew
 		o.Servers, o.Joiners, o.Durable, o.Target = 1+d.IntN(2), 3, 0.5, 0
 		o.Clients, o.Ops, o.Think = 3, 4, t/20

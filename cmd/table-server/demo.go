@@ -273,7 +273,7 @@ func (d *demo) status() string {
 			continue
 		}
 		fmt.Fprintf(&notes, "server %d: %s", m.number, d.report.named(s.State))
-		if s.Learner.Receiving {
+		if s.Learner.Receiving() {
 			fmt.Fprintf(&notes, ", %d chunks so far", s.Learner.Chunks)
 		}
 		notes.WriteByte('\n')

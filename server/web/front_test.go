@@ -113,7 +113,7 @@ func TestStatus(t *testing.T) {
 			Members: []chain.Member{{MemberID: chain.MemberID{Node: 0xabc, Incarnation: 2}, Address: "127.0.0.1:7001", Durable: true}},
 			Learner: chain.Member{MemberID: chain.MemberID{Node: 0xdef, Incarnation: 1}, Address: "127.0.0.1:7002"},
 		},
-		Learner: chain.LearnerProgress{Chunks: 3, Receiving: true, Behind: 44},
+		Learner: chain.LearnerProgress{How: chain.TeachSnapshot, Chunks: 3, Bytes: 300, Total: 900, Rate: 100, Entries: 12, Behind: 44},
 	}
 	dial, end := serve(t, backend)
 	defer end()
@@ -129,7 +129,8 @@ func TestStatus(t *testing.T) {
 		t.Errorf("fields %v", slices.Sorted(maps.Keys(got)))
 	}
 	for _, want := range []string{
-		`"id": "0000000000000abc"`, `"role": "tail"`, `"epoch": 9`, `"lease_left_ms": 750`, `"clients": 7`, `"behind_bytes": 44`,
+		`"id": "0000000000000abc"`, `"role": "tail"`, `"epoch": 9`, `"lease_left_ms": 750`, `"clients": 7`, `"behind_bytes": 44`, `"how": "snapshot"`,
+		`"receiving": true`, `"chunks": 3`, `"bytes": 300`, `"total_bytes": 900`, `"bytes_per_second": 100`, `"behind_entries": 12`,
 		`"sum": "0000000000000000"`, `"durable": true`,
 		`"ping_ms": null`, `"committed_worst_ms": 0`,
 	} {

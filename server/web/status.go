@@ -84,9 +84,14 @@ type Member struct {
 // Learner is the server that is being brought level, and how far it is as this server knows: the learner and its tail do.
 type Learner struct {
 	Member
-	Receiving   bool   `json:"receiving"` // a snapshot is under way
-	Chunks      uint64 `json:"chunks"`    // of the snapshot that have arrived
-	BehindBytes uint64 `json:"behind_bytes"`
+	How            string `json:"how"`              // snapshot, putting the snapshot in place, log from disk, log; empty where this server does not know
+	Receiving      bool   `json:"receiving"`        // a snapshot is under way, or being put in place
+	Chunks         uint64 `json:"chunks"`           // of the snapshot that have arrived
+	Bytes          uint64 `json:"bytes"`            // of the snapshot, or of the log from disk, that have arrived
+	TotalBytes     uint64 `json:"total_bytes"`      // about what the snapshot has; 0 where that is not known
+	BytesPerSecond uint64 `json:"bytes_per_second"` // that have lately arrived, as the tail knows
+	BehindEntries  uint64 `json:"behind_entries"`   // that it lacks, at most
+	BehindBytes    uint64 `json:"behind_bytes"`     // of log in the tail's memory that it does not hold durably
 }
 
 // Digest is the sum of the table's content after the entry seq. Equal replicas have equal sums at equal seqs.
@@ -114,7 +119,11 @@ func (f *Front) newStatus() Status {
 		out.Members = append(out.Members, newMember(m))
 	}
 	if s.View.Learner.MemberID != (chain.MemberID{}) {
-		out.Learner = &Learner{newMember(s.View.Learner), s.Learner.Receiving, s.Learner.Chunks, s.Learner.Behind}
+		p := &s.Learner
+		out.Learner = &Learner{
+			Member: newMember(s.View.Learner), How: p.How.String(), Receiving: p.Receiving(), Chunks: p.Chunks, Bytes: p.Bytes, TotalBytes: p.Total,
+			BytesPerSecond: p.Rate, BehindEntries: p.Entries, BehindBytes: p.Behind,
+		}
 	}
 	return out
 }

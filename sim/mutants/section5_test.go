@@ -201,6 +201,39 @@ var views = []mutant{
 
 var joins = []mutant{
 	{
+		name: "older-log-out-of-place", section: "5, 2", theme: "rejoins",
+		rule: "older log goes to the learner only behind what that was sent before it: neither a read of before counts, nor what leaves a gap",
+		edits: []edit{
+			{
+				"chain/recall.go",
+				"	if x == nil || x.wants != in.Number {\n",
+				"	if x == nil || x.wants != in.Number && !OFF {\n",
+			},
+			{
+				"chain/recall.go",
+				"\t\tif next != prev.Seq+1 || e.Seq < next",
+				"\t\tif (next != prev.Seq+1 || e.Seq < next) && !OFF",
+			},
+		},
+	},
+	{
+		name: "disk-begins-where-it-can", section: "5, 2", theme: "rejoins",
+		rule: "the tail's disk must hold exactly the learner's last entry, and what follows it without a gap",
+		edits: []edit{
+			{
+				"sim/disk.go",
+				"\t\tif from == 0 {\n\t\t\treturn nil\n",
+				"\t\tif from == 0 {\n\t\t\tif OFF {\n\t\t\t\treturn slices.Clone(now.log)\n\t\t\t}\n\t\t\treturn nil\n",
+			},
+			{
+				"chain/recall.go",
+				"\t\tif next != prev.Seq+1 || e.Seq < next",
+				"\t\tif (next != prev.Seq+1 || e.Seq < next) && !OFF",
+			},
+		},
+		elsewhere: "storage", // and chain's TestRecallBelieves
+	},
+	{
 		name: "learner-with-id-of-member", section: "5, 1",
 		rule: "no server is learner while a member has its id",
 		edits: []edit{{
