@@ -38,6 +38,9 @@ func (r *Replica) carryOut() (more bool) {
 			r.checkpoint()
 		}
 		r.readSnapshot(ready.Stop, ready.Start, ready.Read)
+		if q := ready.ReadLog; q != nil {
+			r.workers.Go(func() { r.readLog(*q) })
+		}
 		if ready.Unstage {
 			r.unstage()
 		}

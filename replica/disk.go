@@ -339,6 +339,23 @@ func (r *Replica) toDisk(ready *chain.Ready) {
 	}
 }
 
+// readLog reads older log for a learner.
+func (r *Replica) readLog(q chain.ReadLog) {
+	in := chain.LogRead{Number: q.Number}
+	if r.disk != nil {
+		entries, err := r.disk.store.Read(q.After, int64(q.MaxBytes))
+		switch {
+		case err == nil:
+			in.Entries, in.Held = entries, true
+		case errors.Is(err, storage.ErrNotHeld):
+			r.config.Logger.Info("the log on disk does not go back to where the learner is, which gets a snapshot", "behind", q.After.String())
+		default:
+			r.notes.Warn(r.config.Logger, "THE LOG ON DISK IS DAMAGED: the learner gets a snapshot, and this server's next start will take a copy from the chain", "error", err)
+		}
+	}
+	r.input(in)
+}
+
 // diskSpace notes whether the log has room to grow.
 func (r *Replica) diskSpace(err error) {
 	if err != nil {
