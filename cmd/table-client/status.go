@@ -47,7 +47,7 @@ func newStatus(a *app) *cobra.Command {
   LEASE    for how long it may answer reads without asking the chain
   STATE    member, or what the server is doing instead
 
-A line about the chain stands above the table, not in the form plain.
+A line about the chain stands above the table, and one about how far a learner is; not in the form plain.
 
 In JSON: one document, with all that each server tells of itself (as http://HOST:PORT/status does) in "servers".`,
 		Example:           "  table-client 7001 status\n  table-client zk1:2181,zk2:2181 status --follow\n  table-client 7001 status -o json | jq .epoch",
@@ -171,7 +171,11 @@ func newStatusOf(s *pb.StatusResponse) *web.Status {
 		}
 	}
 	if l := v.GetLearner(); l != nil {
-		out.Learner = &web.Learner{Member: newMember(l)}
+		p := s.GetLearnerProgress()
+		out.Learner = &web.Learner{
+			Member: newMember(l), How: p.GetHow(), Receiving: p.GetReceiving(), Chunks: p.GetChunks(), Bytes: p.GetBytes(), TotalBytes: p.GetTotalBytes(),
+			BytesPerSecond: p.GetBytesPerSecond(), BehindEntries: p.GetBehindEntries(), BehindBytes: p.GetBehindBytes(),
+		}
 	}
 	return out
 }
@@ -201,7 +205,37 @@ func (o *output) status(c cluster) string {
 			fmt.Sprint(m.Keys), size(m.Bytes), lease, fmt.Sprint(m.Clients), clean(m.State, longestState),
 		})
 	}
-	return o.heading(c.Chain, c.Epoch, c.Target) + o.draw(rows)
+	return o.heading(c.Chain, c.Epoch, c.Target) + o.learning(c) + o.draw(rows)
+}
+
+// learning is a line about how far the learner is, for people: as its tail tells it, which knows most, or it itself.
+func (o *output) learning(c cluster) string {
+	var l *web.Learner
+	for _, m := range c.Servers {
+		if m.Status == nil || m.Epoch != c.Epoch || m.Learner == nil || m.Learner.How == "" {
+			continue
+		}
+		if l == nil || m.ID != m.Learner.ID {
+			l = m.Learner
+		}
+	}
+	if o.plain() || l == nil {
+		return ""
+	}
+	text := fmt.Sprintf("learner %s  %s", clean(l.Address, 40), clean(l.How, 40))
+	if l.Bytes > 0 {
+		text += "  " + size(l.Bytes)
+		if l.TotalBytes > l.Bytes {
+			text += " of about " + size(l.TotalBytes)
+		}
+	}
+	if l.BytesPerSecond > 0 {
+		text += "  " + size(l.BytesPerSecond) + "/s"
+	}
+	if l.BehindEntries > 0 {
+		text += fmt.Sprintf("  %d operations behind", l.BehindEntries)
+	}
+	return text + "\n"
 }
 
 // heading is a line about the chain, for people: scripts have rows of one kind, and JSON.
@@ -217,7 +251,7 @@ func (o *output) heading(chain string, epoch, target uint64) string {
 }
 
 // size is a number of bytes for people.
-func size(n int64) string {
+func size[N int64 | uint64](n N) string {
 	value, unit := float64(n), "B"
 	for _, next := range []string{"KiB", "MiB", "GiB", "TiB"} {
 		if value < 1024 {

@@ -51,9 +51,44 @@ c:1 learner 6 0 0 0 0 B none 0 learning?[2J from?a:1
 			t.Errorf("for people: %q", line)
 		}
 	}
+	for line := range strings.Lines(table) {
+		if strings.HasPrefix(line, "learner") {
+			t.Errorf("nobody knows how far the learner is, and it shows %q", line)
+		}
+	}
 	other := newCluster([]client.Server{{Address: "a:1", Err: errors.New("gone")}})
 	if c.essence() == other.essence() {
 		t.Error("two states are one")
+	}
+}
+
+// How far a learner is, its tail tells; if that does not, it does so itself.
+func TestLearnerIsShown(t *testing.T) {
+	learner := &pb.Member{Id: "000000000000000c", Address: "c:1"}
+	view := &pb.View{Chain: "c0ffee", Epoch: 7, Learner: learner}
+	tail := client.Server{Address: "b:1", Status: &pb.StatusResponse{Id: "000000000000000b", Role: "tail", View: view, LearnerProgress: &pb.LearnerProgress{
+		How: "snapshot", Bytes: 3 << 29, TotalBytes: 3 << 30, BytesPerSecond: 48 << 20, BehindEntries: 17,
+	}}}
+	itself := client.Server{Address: "c:1", Status: &pb.StatusResponse{Id: learner.Id, Role: "learner", View: view, LearnerProgress: &pb.LearnerProgress{
+		How: "putting the snapshot\x1b in place", Bytes: 1 << 30,
+	}}}
+	before := client.Server{Address: "a:1", Status: &pb.StatusResponse{Role: "head", View: &pb.View{Chain: "c0ffee", Epoch: 6, Learner: learner}, LearnerProgress: &pb.LearnerProgress{How: "old"}}}
+	for _, c := range []struct {
+		servers []client.Server
+		want    string
+	}{
+		{[]client.Server{before, tail, itself}, "learner c:1  snapshot  1.5 GiB of about 3.0 GiB  48.0 MiB/s  17 operations behind\n"},
+		{[]client.Server{itself, tail}, "learner c:1  snapshot  1.5 GiB of about 3.0 GiB  48.0 MiB/s  17 operations behind\n"},
+		{[]client.Server{before, itself}, "learner c:1  putting the snapshot? in place  1.0 GiB\n"},
+	} {
+		shown := newCluster(c.servers)
+		table := (&output{form: formTable}).status(shown)
+		if _, rest, _ := strings.Cut(table, "\n"); !strings.HasPrefix(rest, c.want) {
+			t.Errorf("got\n%s", table)
+		}
+		if plain := (&output{form: formPlain}).status(shown); strings.Contains(plain, c.want) {
+			t.Errorf("plain:\n%s", plain)
+		}
 	}
 }
 

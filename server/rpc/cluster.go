@@ -19,8 +19,18 @@ func (f *Front) Status(context.Context, *pb.StatusRequest) (*pb.StatusResponse, 
 		LeaseLeftMs: uint64(max(0, s.LeaseLeft.Milliseconds())),
 		Keys:        uint64(s.Keys), Bytes: uint64(max(0, s.Bytes)),
 		Digest: &pb.Digest{Seq: uint64(s.Digest.Seq), Sum: s.Digest.Sum}, Clients: uint64(f.config.Clients()),
-		Hop: hopOf(&s),
+		Hop: hopOf(&s), LearnerProgress: progressOf(&s.Learner),
 	}, nil
+}
+
+func progressOf(p *chain.LearnerProgress) *pb.LearnerProgress {
+	if p.How == chain.TeachNone {
+		return nil
+	}
+	return &pb.LearnerProgress{
+		How: p.How.String(), Receiving: p.Receiving(), Chunks: p.Chunks, Bytes: p.Bytes, TotalBytes: p.Total, BytesPerSecond: p.Rate,
+		BehindEntries: p.Entries, BehindBytes: p.Behind,
+	}
 }
 
 func hopOf(s *replica.Status) *pb.Hop {

@@ -235,27 +235,28 @@ func (*StatusRequest) Descriptor() ([]byte, []int) {
 }
 
 type StatusResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                    // of the server: 16 hex digits
-	Incarnation   uint64                 `protobuf:"varint,2,opt,name=incarnation,proto3" json:"incarnation,omitempty"` // how often it has registered
-	Address       string                 `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`          // by which others reach it
-	Version       string                 `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`          // of Chaintable
-	Role          string                 `protobuf:"bytes,5,opt,name=role,proto3" json:"role,omitempty"`                // head, middle, tail, single, learner, spare or outside
-	State         string                 `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"`              // member, or in words what the server is doing instead
-	Serving       bool                   `protobuf:"varint,7,opt,name=serving,proto3" json:"serving,omitempty"`         // it takes clients' requests itself
-	View          *View                  `protobuf:"bytes,8,opt,name=view,proto3" json:"view,omitempty"`
-	Last          uint64                 `protobuf:"varint,9,opt,name=last,proto3" json:"last,omitempty"`                                     // seq of the last entry of its log
-	Stable        uint64                 `protobuf:"varint,10,opt,name=stable,proto3" json:"stable,omitempty"`                                // up to which all servers from the head to this one hold it
-	Committed     uint64                 `protobuf:"varint,11,opt,name=committed,proto3" json:"committed,omitempty"`                          // up to which the whole chain holds it
-	Applied       uint64                 `protobuf:"varint,12,opt,name=applied,proto3" json:"applied,omitempty"`                              // up to which its table holds it
-	LeaseLeftMs   uint64                 `protobuf:"varint,13,opt,name=lease_left_ms,json=leaseLeftMs,proto3" json:"lease_left_ms,omitempty"` // for which it may still answer reads without asking the chain; 0 for no lease
-	Keys          uint64                 `protobuf:"varint,14,opt,name=keys,proto3" json:"keys,omitempty"`
-	Bytes         uint64                 `protobuf:"varint,15,opt,name=bytes,proto3" json:"bytes,omitempty"` // about what the table takes in memory
-	Digest        *Digest                `protobuf:"bytes,16,opt,name=digest,proto3" json:"digest,omitempty"`
-	Clients       uint64                 `protobuf:"varint,17,opt,name=clients,proto3" json:"clients,omitempty"` // connected
-	Hop           *Hop                   `protobuf:"bytes,18,opt,name=hop,proto3" json:"hop,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Id              string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                    // of the server: 16 hex digits
+	Incarnation     uint64                 `protobuf:"varint,2,opt,name=incarnation,proto3" json:"incarnation,omitempty"` // how often it has registered
+	Address         string                 `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`          // by which others reach it
+	Version         string                 `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`          // of Chaintable
+	Role            string                 `protobuf:"bytes,5,opt,name=role,proto3" json:"role,omitempty"`                // head, middle, tail, single, learner, spare or outside
+	State           string                 `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"`              // member, or in words what the server is doing instead
+	Serving         bool                   `protobuf:"varint,7,opt,name=serving,proto3" json:"serving,omitempty"`         // it takes clients' requests itself
+	View            *View                  `protobuf:"bytes,8,opt,name=view,proto3" json:"view,omitempty"`
+	Last            uint64                 `protobuf:"varint,9,opt,name=last,proto3" json:"last,omitempty"`                                     // seq of the last entry of its log
+	Stable          uint64                 `protobuf:"varint,10,opt,name=stable,proto3" json:"stable,omitempty"`                                // up to which all servers from the head to this one hold it
+	Committed       uint64                 `protobuf:"varint,11,opt,name=committed,proto3" json:"committed,omitempty"`                          // up to which the whole chain holds it
+	Applied         uint64                 `protobuf:"varint,12,opt,name=applied,proto3" json:"applied,omitempty"`                              // up to which its table holds it
+	LeaseLeftMs     uint64                 `protobuf:"varint,13,opt,name=lease_left_ms,json=leaseLeftMs,proto3" json:"lease_left_ms,omitempty"` // for which it may still answer reads without asking the chain; 0 for no lease
+	Keys            uint64                 `protobuf:"varint,14,opt,name=keys,proto3" json:"keys,omitempty"`
+	Bytes           uint64                 `protobuf:"varint,15,opt,name=bytes,proto3" json:"bytes,omitempty"` // about what the table takes in memory
+	Digest          *Digest                `protobuf:"bytes,16,opt,name=digest,proto3" json:"digest,omitempty"`
+	Clients         uint64                 `protobuf:"varint,17,opt,name=clients,proto3" json:"clients,omitempty"` // connected
+	Hop             *Hop                   `protobuf:"bytes,18,opt,name=hop,proto3" json:"hop,omitempty"`
+	LearnerProgress *LearnerProgress       `protobuf:"bytes,19,opt,name=learner_progress,json=learnerProgress,proto3" json:"learner_progress,omitempty"` // of the view's learner, as this server knows: the learner itself and its tail do; not set where it does not
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *StatusResponse) Reset() {
@@ -414,6 +415,114 @@ func (x *StatusResponse) GetHop() *Hop {
 	return nil
 }
 
+func (x *StatusResponse) GetLearnerProgress() *LearnerProgress {
+	if x != nil {
+		return x.LearnerProgress
+	}
+	return nil
+}
+
+// LearnerProgress is how far the server is that is being brought level.
+type LearnerProgress struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	How            string                 `protobuf:"bytes,1,opt,name=how,proto3" json:"how,omitempty"`                                                // snapshot, putting the snapshot in place, log from disk, log
+	Receiving      bool                   `protobuf:"varint,2,opt,name=receiving,proto3" json:"receiving,omitempty"`                                   // a snapshot is under way, or being put in place
+	Chunks         uint64                 `protobuf:"varint,3,opt,name=chunks,proto3" json:"chunks,omitempty"`                                         // of the snapshot that have arrived
+	Bytes          uint64                 `protobuf:"varint,4,opt,name=bytes,proto3" json:"bytes,omitempty"`                                           // of the snapshot, or of the log from disk, that have arrived
+	TotalBytes     uint64                 `protobuf:"varint,5,opt,name=total_bytes,json=totalBytes,proto3" json:"total_bytes,omitempty"`               // about what the snapshot has; 0 where that is not known
+	BytesPerSecond uint64                 `protobuf:"varint,6,opt,name=bytes_per_second,json=bytesPerSecond,proto3" json:"bytes_per_second,omitempty"` // that have lately arrived, as the tail knows
+	BehindEntries  uint64                 `protobuf:"varint,7,opt,name=behind_entries,json=behindEntries,proto3" json:"behind_entries,omitempty"`      // that it lacks, at most
+	BehindBytes    uint64                 `protobuf:"varint,8,opt,name=behind_bytes,json=behindBytes,proto3" json:"behind_bytes,omitempty"`            // of log in the tail's memory that it does not hold durably
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *LearnerProgress) Reset() {
+	*x = LearnerProgress{}
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LearnerProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LearnerProgress) ProtoMessage() {}
+
+func (x *LearnerProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LearnerProgress.ProtoReflect.Descriptor instead.
+func (*LearnerProgress) Descriptor() ([]byte, []int) {
+	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *LearnerProgress) GetHow() string {
+	if x != nil {
+		return x.How
+	}
+	return ""
+}
+
+func (x *LearnerProgress) GetReceiving() bool {
+	if x != nil {
+		return x.Receiving
+	}
+	return false
+}
+
+func (x *LearnerProgress) GetChunks() uint64 {
+	if x != nil {
+		return x.Chunks
+	}
+	return 0
+}
+
+func (x *LearnerProgress) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *LearnerProgress) GetTotalBytes() uint64 {
+	if x != nil {
+		return x.TotalBytes
+	}
+	return 0
+}
+
+func (x *LearnerProgress) GetBytesPerSecond() uint64 {
+	if x != nil {
+		return x.BytesPerSecond
+	}
+	return 0
+}
+
+func (x *LearnerProgress) GetBehindEntries() uint64 {
+	if x != nil {
+		return x.BehindEntries
+	}
+	return 0
+}
+
+func (x *LearnerProgress) GetBehindBytes() uint64 {
+	if x != nil {
+		return x.BehindBytes
+	}
+	return 0
+}
+
 // Hop is how long it takes until what the server sends down the chain has got there, in milliseconds: means of the last five to ten seconds, not set where
 // there was nothing to measure; docs/metrics.md says which hop is slow then.
 type Hop struct {
@@ -433,7 +542,7 @@ type Hop struct {
 
 func (x *Hop) Reset() {
 	*x = Hop{}
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[4]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -445,7 +554,7 @@ func (x *Hop) String() string {
 func (*Hop) ProtoMessage() {}
 
 func (x *Hop) ProtoReflect() protoreflect.Message {
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[4]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -458,7 +567,7 @@ func (x *Hop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hop.ProtoReflect.Descriptor instead.
 func (*Hop) Descriptor() ([]byte, []int) {
-	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{4}
+	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Hop) GetSuccessor() string {
@@ -539,7 +648,7 @@ type View struct {
 
 func (x *View) Reset() {
 	*x = View{}
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[5]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -551,7 +660,7 @@ func (x *View) String() string {
 func (*View) ProtoMessage() {}
 
 func (x *View) ProtoReflect() protoreflect.Message {
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[5]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -564,7 +673,7 @@ func (x *View) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use View.ProtoReflect.Descriptor instead.
 func (*View) Descriptor() ([]byte, []int) {
-	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{5}
+	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *View) GetChain() string {
@@ -621,7 +730,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[6]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -633,7 +742,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[6]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -646,7 +755,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{6}
+	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Member) GetId() string {
@@ -688,7 +797,7 @@ type Digest struct {
 
 func (x *Digest) Reset() {
 	*x = Digest{}
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[7]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -700,7 +809,7 @@ func (x *Digest) String() string {
 func (*Digest) ProtoMessage() {}
 
 func (x *Digest) ProtoReflect() protoreflect.Message {
-	mi := &file_chaintable_v1_cluster_proto_msgTypes[7]
+	mi := &file_chaintable_v1_cluster_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -713,7 +822,7 @@ func (x *Digest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Digest.ProtoReflect.Descriptor instead.
 func (*Digest) Descriptor() ([]byte, []int) {
-	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{7}
+	return file_chaintable_v1_cluster_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Digest) GetSeq() uint64 {
@@ -744,7 +853,7 @@ const file_chaintable_v1_cluster_proto_rawDesc = "" +
 	"\x06change\":\n" +
 	"\x0fMembersResponse\x12'\n" +
 	"\x04view\x18\x01 \x01(\v2\x13.chaintable.v1.ViewR\x04view\"\x0f\n" +
-	"\rStatusRequest\"\x84\x04\n" +
+	"\rStatusRequest\"\xcf\x04\n" +
 	"\x0eStatusResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x18\n" +
@@ -764,7 +873,18 @@ const file_chaintable_v1_cluster_proto_rawDesc = "" +
 	"\x05bytes\x18\x0f \x01(\x04R\x05bytes\x12-\n" +
 	"\x06digest\x18\x10 \x01(\v2\x15.chaintable.v1.DigestR\x06digest\x12\x18\n" +
 	"\aclients\x18\x11 \x01(\x04R\aclients\x12$\n" +
-	"\x03hop\x18\x12 \x01(\v2\x12.chaintable.v1.HopR\x03hop\"\x9e\x03\n" +
+	"\x03hop\x18\x12 \x01(\v2\x12.chaintable.v1.HopR\x03hop\x12I\n" +
+	"\x10learner_progress\x18\x13 \x01(\v2\x1e.chaintable.v1.LearnerProgressR\x0flearnerProgress\"\x84\x02\n" +
+	"\x0fLearnerProgress\x12\x10\n" +
+	"\x03how\x18\x01 \x01(\tR\x03how\x12\x1c\n" +
+	"\treceiving\x18\x02 \x01(\bR\treceiving\x12\x16\n" +
+	"\x06chunks\x18\x03 \x01(\x04R\x06chunks\x12\x14\n" +
+	"\x05bytes\x18\x04 \x01(\x04R\x05bytes\x12\x1f\n" +
+	"\vtotal_bytes\x18\x05 \x01(\x04R\n" +
+	"totalBytes\x12(\n" +
+	"\x10bytes_per_second\x18\x06 \x01(\x04R\x0ebytesPerSecond\x12%\n" +
+	"\x0ebehind_entries\x18\a \x01(\x04R\rbehindEntries\x12!\n" +
+	"\fbehind_bytes\x18\b \x01(\x04R\vbehindBytes\"\x9e\x03\n" +
 	"\x03Hop\x12\x1c\n" +
 	"\tsuccessor\x18\x01 \x01(\tR\tsuccessor\x12\x1c\n" +
 	"\aping_ms\x18\x02 \x01(\x01H\x00R\x06pingMs\x88\x01\x01\x12$\n" +
@@ -815,33 +935,35 @@ func file_chaintable_v1_cluster_proto_rawDescGZIP() []byte {
 	return file_chaintable_v1_cluster_proto_rawDescData
 }
 
-var file_chaintable_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_chaintable_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_chaintable_v1_cluster_proto_goTypes = []any{
 	(*MembersRequest)(nil),  // 0: chaintable.v1.MembersRequest
 	(*MembersResponse)(nil), // 1: chaintable.v1.MembersResponse
 	(*StatusRequest)(nil),   // 2: chaintable.v1.StatusRequest
 	(*StatusResponse)(nil),  // 3: chaintable.v1.StatusResponse
-	(*Hop)(nil),             // 4: chaintable.v1.Hop
-	(*View)(nil),            // 5: chaintable.v1.View
-	(*Member)(nil),          // 6: chaintable.v1.Member
-	(*Digest)(nil),          // 7: chaintable.v1.Digest
+	(*LearnerProgress)(nil), // 4: chaintable.v1.LearnerProgress
+	(*Hop)(nil),             // 5: chaintable.v1.Hop
+	(*View)(nil),            // 6: chaintable.v1.View
+	(*Member)(nil),          // 7: chaintable.v1.Member
+	(*Digest)(nil),          // 8: chaintable.v1.Digest
 }
 var file_chaintable_v1_cluster_proto_depIdxs = []int32{
-	5, // 0: chaintable.v1.MembersResponse.view:type_name -> chaintable.v1.View
-	5, // 1: chaintable.v1.StatusResponse.view:type_name -> chaintable.v1.View
-	7, // 2: chaintable.v1.StatusResponse.digest:type_name -> chaintable.v1.Digest
-	4, // 3: chaintable.v1.StatusResponse.hop:type_name -> chaintable.v1.Hop
-	6, // 4: chaintable.v1.View.members:type_name -> chaintable.v1.Member
-	6, // 5: chaintable.v1.View.learner:type_name -> chaintable.v1.Member
-	2, // 6: chaintable.v1.Cluster.Status:input_type -> chaintable.v1.StatusRequest
-	0, // 7: chaintable.v1.Cluster.Members:input_type -> chaintable.v1.MembersRequest
-	3, // 8: chaintable.v1.Cluster.Status:output_type -> chaintable.v1.StatusResponse
-	1, // 9: chaintable.v1.Cluster.Members:output_type -> chaintable.v1.MembersResponse
-	8, // [8:10] is the sub-list for method output_type
-	6, // [6:8] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	6, // 0: chaintable.v1.MembersResponse.view:type_name -> chaintable.v1.View
+	6, // 1: chaintable.v1.StatusResponse.view:type_name -> chaintable.v1.View
+	8, // 2: chaintable.v1.StatusResponse.digest:type_name -> chaintable.v1.Digest
+	5, // 3: chaintable.v1.StatusResponse.hop:type_name -> chaintable.v1.Hop
+	4, // 4: chaintable.v1.StatusResponse.learner_progress:type_name -> chaintable.v1.LearnerProgress
+	7, // 5: chaintable.v1.View.members:type_name -> chaintable.v1.Member
+	7, // 6: chaintable.v1.View.learner:type_name -> chaintable.v1.Member
+	2, // 7: chaintable.v1.Cluster.Status:input_type -> chaintable.v1.StatusRequest
+	0, // 8: chaintable.v1.Cluster.Members:input_type -> chaintable.v1.MembersRequest
+	3, // 9: chaintable.v1.Cluster.Status:output_type -> chaintable.v1.StatusResponse
+	1, // 10: chaintable.v1.Cluster.Members:output_type -> chaintable.v1.MembersResponse
+	9, // [9:11] is the sub-list for method output_type
+	7, // [7:9] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_chaintable_v1_cluster_proto_init() }
@@ -856,14 +978,14 @@ func file_chaintable_v1_cluster_proto_init() {
 		(*MembersRequest_Target)(nil),
 		(*MembersRequest_Head)(nil),
 	}
-	file_chaintable_v1_cluster_proto_msgTypes[4].OneofWrappers = []any{}
+	file_chaintable_v1_cluster_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_chaintable_v1_cluster_proto_rawDesc), len(file_chaintable_v1_cluster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
