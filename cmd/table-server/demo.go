@@ -75,7 +75,7 @@ func runDemo(c *cobra.Command, o *demoOptions) error {
 	d := &demo{console: newConsole(c.InOrStdin(), c.OutOrStdout()), news: make(chan chain.News, 1024), port: o.port}
 	d.fleet = newFleet("127.0.0.1", nodeConfig{
 		SessionTimeout: o.sessionTimeout, NoLeases: o.leases == "off", RequestTimeout: o.requestTimeout, MaxClients: o.maxClients,
-		MaxMemory: o.memory, SlowRequests: o.slowLog, Logger: log,
+		MaxMemory: o.memory, JoinBandwidth: o.join, SlowRequests: o.slowLog, Logger: log,
 		OnNews: func(n chain.News) {
 			select {
 			case d.news <- n:

@@ -60,6 +60,22 @@ func parseMemory(s string, total int64) (int64, error) {
 	return 0, fmt.Errorf("%q: %w", s, errSize)
 }
 
+// errRate says what a rate may look like.
+var errRate = errors.New("want bytes per second such as 50MiB, or 0 for no limit")
+
+// parseRate is bytes per second; zero for no limit.
+func parseRate(s string) (uint64, error) {
+	text := strings.TrimSuffix(strings.TrimSpace(s), "/s")
+	if text == "0" {
+		return 0, nil
+	}
+	n, err := parseMemory(text, 0)
+	if err != nil || n == 0 { // none, or a share of nothing
+		return 0, fmt.Errorf("%q: %w", s, errRate)
+	}
+	return uint64(n), nil
+}
+
 // formatBytes is a size for people: "80.0 MiB".
 func formatBytes(n int64) string {
 	switch {

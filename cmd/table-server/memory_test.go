@@ -19,6 +19,19 @@ func TestParseMemory(t *testing.T) {
 	}
 }
 
+func TestParseRate(t *testing.T) {
+	for s, want := range map[string]uint64{"0": 0, "50MiB": 50 << 20, "50MiB/s": 50 << 20, " 1.5 GB ": 15e8, "1": 1} {
+		if got, err := parseRate(s); err != nil || got != want {
+			t.Errorf("parseRate(%q) = %d, %v, want %d", s, got, err, want)
+		}
+	}
+	for _, s := range []string{"", "none", "fast", "80%", "-1", "NaN", "/s", "1/h"} {
+		if got, err := parseRate(s); err == nil {
+			t.Errorf("parseRate(%q) = %d, want an error", s, got)
+		}
+	}
+}
+
 func TestFormatBytes(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1536: "1.5 KiB", 80 << 20: "80.0 MiB", 3 << 30: "3.0 GiB"} {
 		if got := formatBytes(n); got != want {

@@ -39,6 +39,7 @@ type nodeConfig struct {
 	RequestTimeout time.Duration
 	MaxClients     int
 	MaxMemory      int64         // of the table, in bytes; zero is no bound
+	JoinBandwidth  uint64        // to a learner, in bytes per second; zero is no bound
 	SlowRequests   time.Duration // from which on the log tells of them; zero for never
 
 	Data *data // where the log is kept; the node closes its store. Nil: in memory
@@ -102,6 +103,7 @@ func startNode(c nodeConfig) (*node, error) {
 			Abandon:        c.Abandon,
 			NoLeases:       c.NoLeases,
 			MaxMemory:      c.MaxMemory,
+			JoinBandwidth:  c.JoinBandwidth,
 		},
 		Table:       table.Config{Lists: c.Lists, Seed: random()},
 		Coordinator: c.Coordinator,

@@ -21,6 +21,7 @@ type options struct {
 	requestTimeout time.Duration
 	maxClients     int
 	maxMemory      string
+	joinBandwidth  string
 	leases         string
 	logLevel       string
 	logFormat      string
@@ -28,6 +29,7 @@ type options struct {
 	pprof          string
 
 	memory int64       // maxMemory in bytes, for each server; zero is no bound
+	join   uint64      // joinBandwidth in bytes per second; zero is no bound
 	level  slog.Level  // logLevel
 	format handlerFunc // logFormat
 	port   int         // pprof; meaningless where that is empty
@@ -57,6 +59,8 @@ func (o *options) flags(c *cobra.Command, logLevel string) {
 	f.DurationVar(&o.requestTimeout, "request-timeout", 5*time.Second, "how long a request may take before it is answered with an error")
 	f.IntVar(&o.maxClients, "max-clients", 10_000, "connections of clients at the same time, for each server")
 	f.StringVar(&o.maxMemory, "max-memory", "80%", "bytes of the table beyond which writes are refused: 512MiB, 2GiB, a share of the memory, or none")
+	f.StringVar(&o.joinBandwidth, "join-bandwidth", "0", "bytes per second of its table, or of the log on its disk, that the tail sends to a server that joins: 50MiB, or 0 for no limit. "+
+		"What is written meanwhile is not limited; when 256 MiB of that have gathered, writes slow down to half this rate, until the copy is complete")
 	f.StringVar(&o.leases, "leases", "on", "off: every read asks the chain, and none relies on clocks that run at the same speed")
 	f.StringVar(&o.logLevel, "log-level", logLevel, "least level of what is logged on standard error: debug, info, warn, error")
 	f.StringVar(&o.logFormat, "log-format", "text", "format of the log: text, or json, where times that something took are in seconds")
@@ -86,6 +90,9 @@ func (o *options) check(servers int) error {
 	}
 	if o.memory = memory; strings.HasSuffix(strings.TrimSpace(o.maxMemory), "%") {
 		o.memory /= int64(servers)
+	}
+	if o.join, err = parseRate(o.joinBandwidth); err != nil {
+		return usagef("--join-bandwidth %w", err)
 	}
 	if o.leases != "on" && o.leases != "off" {
 		return usagef("--leases %q: want on or off", o.leases)

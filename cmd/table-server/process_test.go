@@ -186,6 +186,7 @@ func TestCommandLine(t *testing.T) {
 		{"7001 1024 --request-timeout 0s", 2, []string{"--request-timeout 0s"}},
 		{"7001 1024 --max-clients 0", 2, []string{"--max-clients 0"}},
 		{"7001 1024 --max-memory lots", 2, []string{"--max-memory", `"lots"`, "512MiB"}},
+		{"7001 1024 --join-bandwidth fast", 2, []string{"--join-bandwidth", `"fast"`, "50MiB"}},
 		{"7001 1024 --log-level loud", 2, []string{"--log-level", `"loud"`}},
 		{"7001 1024 --log-format xml", 2, []string{"--log-format", `"xml"`}},
 		{"7001 1024 --slow-log -1s", 2, []string{"--slow-log -1s"}},

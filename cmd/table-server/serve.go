@@ -178,7 +178,7 @@ func serve(c *cobra.Command, args []string, o *serveOptions) error {
 	n, err := startNode(nodeConfig{
 		Data:     kept,
 		Listener: l, Address: address, Name: name, Lists: lists, Coordinator: coordinator, Target: o.replicas, Abandon: chain.Epoch(o.abandon),
-		SessionTimeout: o.sessionTimeout, NoLeases: o.leases == "off", RequestTimeout: o.requestTimeout, MaxClients: o.maxClients, MaxMemory: o.memory, SlowRequests: o.slowLog, Logger: log,
+		SessionTimeout: o.sessionTimeout, NoLeases: o.leases == "off", RequestTimeout: o.requestTimeout, MaxClients: o.maxClients, MaxMemory: o.memory, JoinBandwidth: o.join, SlowRequests: o.slowLog, Logger: log,
 		OnNews: func(chain.News) {
 			select {
 			case news <- struct{}{}:
