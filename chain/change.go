@@ -75,6 +75,13 @@ func (r *Replica) coordChanged(in CoordChanged) {
 
 // changeAsMember proposes what the view lacks (design.md, section 5).
 func (r *Replica) changeAsMember() {
+	if r.digest.err != nil {
+		// It takes out nobody but itself: who is right may seem dead, and the chain would be what is wrong.
+		if r.canGo() {
+			r.goOut()
+		}
+		return
+	}
 	switch {
 	case r.removeDead():
 	case r.carryOutOrder():
@@ -82,9 +89,8 @@ func (r *Replica) changeAsMember() {
 		r.giveUpLearner(nil)
 	case r.leave.ready && !r.leave.asked && r.leave.then != toEnd && !r.othersRemain():
 		r.leave.remain(r)
-	case r.leave.ready && !r.teach.proposed && r.settled() && r.othersStay():
-		r.leave.asked = true
-		r.ask(r.view.without(func(m MemberID) bool { return m == r.self.MemberID }), nil)
+	case r.canGo():
+		r.goOut()
 	case r.isTail() && (r.teach.proposed || r.learnerReady()):
 		// From here on only a newer view tells who is the tail.
 		r.teach.proposed = true
@@ -101,6 +107,17 @@ func (r *Replica) changeAsMember() {
 	r.evictNamed()
 	r.evictSilent()
 	r.sweep()
+}
+
+// canGo tells whether we may take ourselves out of the view.
+func (r *Replica) canGo() bool {
+	return r.leave.ready && !r.teach.proposed && r.settled() && r.othersStay()
+}
+
+// goOut proposes the view without us.
+func (r *Replica) goOut() {
+	r.leave.asked = true
+	r.ask(r.view.without(func(m MemberID) bool { return m == r.self.MemberID }), nil)
 }
 
 // othersStay tells whether a chain without us would have a member that lives, as far as anybody knows.

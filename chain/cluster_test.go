@@ -30,6 +30,8 @@ type cluster struct {
 	out   strings.Builder
 	quiet bool            // print neither messages nor commits
 	said  map[string]bool // news already printed
+
+	showDigests bool // print these messages, too
 }
 
 // server is a place for a process: its number, its address, and its disk.
@@ -41,17 +43,18 @@ type server struct {
 	abandon Epoch
 	disk    disk
 
-	r      *Replica // nil: not running
-	paused bool
-	halted error
-	left   bool
-	table  *twin
-	inbox  []Input // completions that are due
-	iter   map[uint64][][]byte
-	coming []byte // chunks of a snapshot being restored
-	reads  []*reading
-	names  map[uint64]string // of requests without an answer
-	told   struct {
+	r       *Replica // nil: not running
+	paused  bool
+	halted  error
+	left    bool
+	table   *twin
+	corrupt bool    // the table was changed behind the protocol's back
+	inbox   []Input // completions that are due
+	iter    map[uint64][][]byte
+	coming  []byte // chunks of a snapshot being restored
+	reads   []*reading
+	names   map[uint64]string // of requests without an answer
+	told    struct {
 		role      string
 		committed Seq
 	}
@@ -113,6 +116,7 @@ func (s *server) start() {
 	cfg.NewChain = ID(0x1000*(s.life+1) + s.number)
 	cfg.Abandon = s.abandon
 	cfg.Self = Member{Address: address(s.number), Durable: s.durable}
+	s.corrupt = false
 	s.table, s.names, s.inbox, s.iter, s.reads = newTwin(), map[uint64]string{}, nil, map[uint64][][]byte{}, nil
 	d := &s.disk
 	switch {
@@ -289,10 +293,16 @@ func (s *server) apply(all []Apply) {
 		return
 	}
 	var forgotten []Seq
+	var sums []uint64
 	for i := range all {
 		e := &all[i].Entry
 		what, unknown := s.table.apply(e)
-		s.c.checks.applied(s, e, s.table)
+		if !s.corrupt {
+			s.c.checks.applied(s, e, s.table)
+		}
+		if all[i].Sum {
+			sums = append(sums, hashOf(s.table.String()))
+		}
 		switch id := all[i].ID; {
 		case unknown:
 			forgotten = append(forgotten, e.Seq)
@@ -302,7 +312,7 @@ func (s *server) apply(all []Apply) {
 		}
 	}
 	last := all[len(all)-1].Entry.Seq
-	s.r.Step(s.c.now, Applied{Through: last, Bytes: s.table.bytes(), Forgotten: forgotten})
+	s.r.Step(s.c.now, Applied{Through: last, Bytes: s.table.bytes(), Forgotten: forgotten, Sums: sums})
 	s.check()
 	s.wakeReads()
 }
@@ -339,7 +349,7 @@ func (s *server) snapshots(out *Ready) {
 
 // send puts a message on its way.
 func (c *cluster) send(env Envelope) {
-	if _, ping := env.Message.(Ping); !ping && !c.quiet {
+	if !c.quiet && c.shows(env.Message) {
 		c.say("%s", c.show(env))
 	}
 	if c.isolated[numberOf(env.From.Node)] || c.isolated[numberOf(env.To.Node)] {
@@ -362,8 +372,7 @@ func (c *cluster) deliver(fits func(Envelope) bool) bool {
 
 func (c *cluster) receive(env Envelope) {
 	s := c.servers[numberOf(env.To.Node)]
-	_, ping := env.Message.(Ping)
-	silent := c.quiet || ping
+	silent := c.quiet || !c.shows(env.Message)
 	switch {
 	case s == nil || s.r == nil || s.halted != nil || s.left:
 		if !silent {

@@ -83,6 +83,9 @@ const maxApplyEntries = 4096
 
 // flushApply hands committed entries to the table.
 func (r *Replica) flushApply() {
+	if r.digest.err != nil {
+		return
+	}
 	if r.applying >= r.committed || r.applying > r.applied {
 		return
 	}
@@ -91,9 +94,9 @@ func (r *Replica) flushApply() {
 	r.out.Apply = make([]Apply, 0, to-from)
 	for i := from; i < to; i++ {
 		e := r.log.at(i)
-		r.out.Apply = append(r.out.Apply, Apply{Entry: *e, ID: r.waiting(e)})
+		r.out.Apply = append(r.out.Apply, Apply{Entry: *e, ID: r.waiting(e), Sum: r.digest.handOut(r.applying, e)})
+		r.applying = e.Seq
 	}
-	r.applying = r.log.at(to - 1).Seq
 }
 
 // tableApplied raises applied, after the last effect of its entries.
@@ -103,6 +106,7 @@ func (r *Replica) tableApplied(in Applied) {
 	}
 	r.applied, r.bytes = in.Through, in.Bytes
 	raise(&r.gate.applied, uint64(r.applied))
+	r.digest.applied(in.Sums)
 	r.head.applied(r.applied)
 	r.hops.applied(r)
 	r.requestsApplied(in.Forgotten)

@@ -37,6 +37,8 @@ type Counts struct {
 	// As tail, for learners.
 	Snapshots uint64 // begun
 	Recalls   uint64 // older log begun to be read from disk, on so many links
+	Digests   uint64 // comparisons of the members' tables
+	Differing uint64 // members that differed in one
 }
 
 // LinkState is how the link to a neighbour is.

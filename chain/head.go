@@ -64,7 +64,7 @@ func (r *Replica) headCommitted() {
 
 // room tells whether the head may number another entry: it has taken over, stays head, and its window is not full.
 func (r *Replica) room() bool {
-	return r.isHead() && r.head.ready && !r.leave.holds(r) && !r.order.moving() && r.lost.since == 0 &&
+	return r.isHead() && r.head.ready && !r.leave.holds(r) && !r.order.moving() && r.lost.since == 0 && r.digest.err == nil &&
 		r.log.count-r.log.after(r.committed) < MaxUncommitted &&
 		r.log.bytesAfter(r.committed) < MaxUncommittedBytes
 }

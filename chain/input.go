@@ -49,6 +49,8 @@ type Applied struct {
 	// Forgotten are the entries in Ready.Apply, in order, whose command the table refused because it does not know the session. Who waits
 	// for one has not been answered; an Answer follows.
 	Forgotten []Seq
+	// Sums are those of the table right after the entries in Ready.Apply whose Sum was set, in order.
+	Sums []uint64
 }
 
 // Chunk is a piece of a snapshot that Ready.Read asked for.

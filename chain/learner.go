@@ -116,6 +116,7 @@ func (r *Replica) restored(in Restored) {
 	r.cuts++
 	r.snapshotTaken()
 	r.applying, r.applied, r.bytes = s.base.Seq, s.base.Seq, in.Bytes
+	r.digest.learn()
 	r.committed = s.base.Seq
 	if !r.isMember() {
 		r.gate.lower(r.log.last().Seq) // our tail may have taught us what was overruled since (up.go)

@@ -100,7 +100,7 @@ func (r *Replica) flushLeave() {
 	switch {
 	case !l.going() || l.done || l.deleting:
 	case r.lost.told && l.then == toEnd:
-		l.done, r.out.Left = true, true // there is nothing that we could be taken out of
+		l.end(r) // there is nothing that we could be taken out of
 	case r.lost.since != 0: // perhaps for a moment
 	case r.isMember():
 		if r.isHead() && l.announced {
@@ -150,6 +150,16 @@ func (l *leaving) deleted(r *Replica, o Outcome) {
 // gone notes that our registration is no more: the server may end, or registers anew.
 func (l *leaving) gone(r *Replica) {
 	if l.then == toEnd {
-		l.done, r.out.Left = true, true
+		l.end(r)
+	}
+}
+
+// end lets the process end, or makes it, where it leaves because it differs.
+func (l *leaving) end(r *Replica) {
+	l.done = true
+	if r.digest.err != nil {
+		r.halt("%w", r.digest.err)
+	} else {
+		r.out.Left = true
 	}
 }

@@ -97,6 +97,20 @@ type Ping struct {
 	Reply bool
 }
 
+// Digest compares the members' tables at one entry. It runs down the chain, each member adds its own sum, and then the tail sends the whole list
+// to all. Sums are in chain order.
+type Digest struct {
+	Seq  Seq
+	Sums []Sum
+}
+
+// Sum is that of one member's table right after the entry. One that began behind the entry does not know.
+type Sum struct {
+	Known   bool
+	Sum     uint64
+	Learned bool // the table came from another member, or from a disk, and has agreed with the chain's in no comparison since
+}
+
 // Stale answers a message of another epoch or for somebody else. The envelope says who answers.
 type Stale struct {
 	Epoch Epoch // of the sender's view
@@ -112,6 +126,7 @@ func (Propose) message()     {}
 func (Proposed) message()    {}
 func (Barrier) message()     {}
 func (Ping) message()        {}
+func (Digest) message()      {}
 func (Stale) message()       {}
 
 // Refusal says why the head did not number a request. A request that it refused was not executed; of a stream that it is not

@@ -78,7 +78,7 @@ func TestMarksBetweenEntries(t *testing.T) {
 		r.Step(c.now, Received{c.mail(1, 2, Append{Link: r.up.link, Prev: gap.Position(), Stable: mark, Committed: mark})})
 		out := r.Ready()
 		if n := len(out.Apply); n > 0 {
-			r.Step(c.now, Applied{Through: out.Apply[n-1].Entry.Seq})
+			r.Step(c.now, Applied{Through: out.Apply[n-1].Entry.Seq, Sums: sumsOf(out.Apply)})
 		}
 		want := last.Seq
 		if mark >= gap.Seq {
@@ -196,12 +196,14 @@ func TestWrongMessagesDoNotPanic(t *testing.T) {
 					Barrier{huge},
 					Ping{rng.IntN(2) == 0},
 					Stale{Epoch(huge)},
-				}[rng.IntN(13)])
+					Digest{Seq(huge), make([]Sum, rng.IntN(4))},
+					Digest{seq(), []Sum{{Known: true, Sum: huge}, {Known: true, Sum: 1, Learned: rng.IntN(2) == 0}, {}}[:1+rng.IntN(3)]},
+				}[rng.IntN(15)])
 				// Only the replica: what a table would make of such entries is not what this is about.
 				r.Step(c.now, Received{env})
 				out := r.Ready()
 				if n := len(out.Apply); n > 0 {
-					r.Step(c.now, Applied{Through: out.Apply[n-1].Entry.Seq})
+					r.Step(c.now, Applied{Through: out.Apply[n-1].Entry.Seq, Sums: sumsOf(out.Apply)})
 				}
 				for _, m := range out.Restore {
 					if m.Last {

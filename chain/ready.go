@@ -34,7 +34,7 @@ type Ready struct {
 	Answer []Answer   // to requests of this server
 	Probe  []Member   // is anybody there under this address? told with ProbeDone
 	News   []News     // for the log
-	Halt   error      // unless nil: end the process, with this explanation
+	Halt   error      // unless nil: end the process, with this explanation. ErrDiffers: what it has kept must not be used again
 	Left   bool       // the server has left the chain, or had nothing to leave: it may end
 }
 
@@ -56,6 +56,7 @@ type ReadLog struct {
 type Apply struct {
 	Entry Entry
 	ID    uint64 // of the Request to be answered with the table's result; zero for none
+	Sum   bool   // that of the table right after the entry is to be told with Applied
 }
 
 // AnswerKind says what became of a request.

@@ -63,6 +63,7 @@ type Replica struct {
 	order  order
 	lost   lostChain
 	probe  probes
+	digest digests
 
 	hops   hops   // for those who look at us; they decide nothing
 	counts Counts // the same
@@ -93,6 +94,7 @@ func (r *Replica) recover(rec *Recovered) {
 	r.log.base, r.found = rec.Base, rec.Found
 	r.committed, r.applying, r.applied = rec.Base.Seq, rec.Base.Seq, rec.Base.Seq
 	r.bytes = rec.Table
+	r.digest.learn()
 	raise(&r.gate.applied, uint64(r.applied))
 	raise(&r.gate.last, uint64(r.applied))
 	for _, e := range rec.Log {
@@ -165,6 +167,7 @@ func (r *Replica) Ready() Ready {
 	r.flushBarrier()
 	r.advance()
 	r.flushApply()
+	r.flushDigest()
 	r.flushTeaching()
 	r.flushDown()
 	r.flushLearning()
@@ -189,13 +192,16 @@ func (r *Replica) tick() {
 	r.tickBarrier()
 	r.tickOrder()
 	r.tickLostChain()
+	r.tickDigest()
 }
 
 // timeout is T.
 func (r *Replica) timeout() time.Duration { return r.cfg.SessionTimeout }
 
-// serving tells whether clients' requests are taken: by a member whose registration is not gone.
-func (r *Replica) serving() bool { return r.isMember() && r.reg.registered && r.lost.since == 0 }
+// serving tells whether clients' requests are taken: by a member whose registration is not gone, and whose table is not wrong.
+func (r *Replica) serving() bool {
+	return r.isMember() && r.reg.registered && r.lost.since == 0 && r.digest.err == nil
+}
 
 func (r *Replica) isMember() bool { return r.index >= 0 }
 func (r *Replica) isHead() bool   { return r.index == 0 }
@@ -238,6 +244,8 @@ func (r *Replica) receive(env Envelope) {
 		r.barrierAsked(env.From, m)
 	case Ping:
 		r.pinged(env.From, m)
+	case Digest:
+		r.digested(env.From, m)
 	case Stale:
 		// Of our own epoch: it says that we wrote to an incarnation that is gone. The view will tell.
 		r.watch.viewDue = true
@@ -329,6 +337,7 @@ func (r *Replica) adopt(v Recorded, session uint64) {
 	r.watch.adopted(r, session)
 	r.change = change{due: true, deleting: r.change.deleting, deletes: r.change.deletes}
 	r.ping.restart(r)
+	r.digest.restart()
 	r.hops.relinked()
 	r.probe = probes{}
 	r.head.reset()

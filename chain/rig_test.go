@@ -77,7 +77,7 @@ func (g *rig) step(in Input) {
 			g.r.Step(g.now, Persisted{out.Append[n-1].Position(), out.Cuts})
 		}
 		if n := len(out.Apply); n > 0 {
-			g.r.Step(g.now, Applied{Through: out.Apply[n-1].Entry.Seq})
+			g.r.Step(g.now, Applied{Through: out.Apply[n-1].Entry.Seq, Sums: sumsOf(out.Apply)})
 		}
 		if out.Read != 0 {
 			g.r.Step(g.now, Chunk{Transfer: out.Read, Data: g.chunk, Last: g.chunks == 0})
@@ -136,4 +136,14 @@ func (g *rig) changes() (asked []AskChange) {
 		}
 	}
 	return asked
+}
+
+// sumsOf is what a table without any content says of itself.
+func sumsOf(all []Apply) (sums []uint64) {
+	for i := range all {
+		if all[i].Sum {
+			sums = append(sums, 0)
+		}
+	}
+	return sums
 }

@@ -16,8 +16,9 @@ import (
 // changed before you keep it. The commands:
 //
 //	config [timeout=1s] [durable=(1,2)] [target=3] [leases=off] [retain=BYTES] [chunk=BYTES] [reads=ENTRIES] [memory=BYTES] [disks=held]
-//		[boot=on]
+//		[boot=on] [digests=shown]
 //	start N [abandon=EPOCH]    copy N from=M    crash N    pause N    resume N    leave N    sync N    trim N upto=SEQ
+//	corrupt N key=x value=a    behind the protocol's back
 //	operate N target=3 | head=2 | evict=3 | drain | undrain
 //	view epoch=1 members=(1,2) [learner=3] [at=(1,2)]   the view is this, and those servers (all) read it
 //	put N key=x value=a [numbered] [session=S number=1 below=1]    clear N    open N    cancel N id=1
@@ -114,7 +115,7 @@ func (c *cluster) command(d *directive) string {
 		c.config(d)
 	case "view":
 		c.setView(d)
-	case "put", "clear", "open", "read", "barrier", "verify", "cancel", "sync", "leave", "operate", "log":
+	case "put", "clear", "open", "read", "barrier", "verify", "cancel", "sync", "leave", "operate", "log", "corrupt":
 		c.at(d.number(0)).command(d)
 	case "start":
 		s := c.at(d.number(0))
@@ -189,6 +190,7 @@ func (c *cluster) config(d *directive) {
 	}
 	c.reads = int(d.value("reads"))
 	c.holdDisks = d.text("disks") == "held"
+	c.showDigests = d.text("digests") == "shown"
 }
 
 // setView makes a view the truth, as if the servers had agreed on it, and lets them read it.
@@ -312,6 +314,8 @@ func (s *server) command(d *directive) {
 		s.step(Tick{})
 	case "operate":
 		s.operate(d)
+	case "corrupt":
+		s.table.Values[d.text("key")], s.corrupt = d.text("value"), true
 	case "log":
 		for _, e := range s.r.Log(0) {
 			s.c.say("%s", strings.ReplaceAll(e.String(), e.Tag.By.String(), s.c.name(e.Tag.By)))

@@ -44,6 +44,17 @@ func (c *cluster) news(s *server, n News) {
 	c.say("%d says: %s", s.number, text)
 }
 
+// shows tells whether a message is printed: pings never are, and what compares tables only where that is the story.
+func (c *cluster) shows(m Message) bool {
+	switch m.(type) {
+	case Ping:
+		return false
+	case Digest:
+		return c.showDigests
+	}
+	return true
+}
+
 // showMembers is "(1,2,3)".
 func (c *cluster) showMembers(members []Member) string {
 	var names []string
@@ -143,10 +154,34 @@ func (c *cluster) show(env Envelope) string {
 		field("number", m.Number)
 	case Ping:
 		field("reply", m.Reply)
+	case Digest:
+		field("seq", m.Seq)
+		field("sums", showSums(m.Sums))
 	case Stale:
 		field("newer", m.Epoch)
 	}
 	return b.String()
+}
+
+// showSums is "(a,b,a,?)": a letter for each sum, in the order in which they come.
+func showSums(sums []Sum) string {
+	var names []string
+	var seen []uint64
+	for _, s := range sums {
+		switch i := slices.Index(seen, s.Sum); {
+		case !s.Known:
+			names = append(names, "?")
+		case i >= 0:
+			names = append(names, string(rune('a'+i)))
+		default:
+			names = append(names, string(rune('a'+len(seen))))
+			seen = append(seen, s.Sum)
+		}
+		if s.Learned {
+			names[len(names)-1] += " learned"
+		}
+	}
+	return "(" + strings.Join(names, ",") + ")"
 }
 
 // seqs is "3" or "3..5", with gaps: "1,65538".

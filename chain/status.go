@@ -65,6 +65,8 @@ func (r *Replica) state() string {
 	switch {
 	case r.lost.since != 0:
 		return "the coordinator does not know this chain any more"
+	case r.digest.err != nil:
+		return "leaving: " + ErrDiffers.Error()
 	case r.leave.then != toStay:
 		return r.leave.state(r)
 	case r.isMember() && !r.reg.asked:

@@ -156,7 +156,7 @@ func (r *Replica) snapshotAck(from MemberID, m SnapshotAck) {
 // flushTeaching carries the snapshot on, and steps back as tail when the learner is nearly level.
 func (r *Replica) flushTeaching() {
 	to := r.view.Learner
-	if !r.isTail() || to.MemberID == (MemberID{}) {
+	if !r.isTail() || to.MemberID == (MemberID{}) || r.digest.err != nil {
 		return
 	}
 	t, d := &r.teach, &r.down

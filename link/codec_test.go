@@ -42,7 +42,7 @@ func TestEveryMessageComesBack(t *testing.T) {
 			}
 		}
 	}
-	if len(kinds) != 11 {
+	if len(kinds) != 12 {
 		t.Errorf("%d kinds of messages have a sample", len(kinds))
 	}
 }
@@ -120,6 +120,8 @@ func TestBadPayloads(t *testing.T) {
 		"refusal of 256":     {message(fieldProposed, 0x20, 0x80, 2), "out of range"},
 		"kind of 256":        {message(fieldPropose, 0x1a, 3, 8, 0x80, 2), "out of range"},
 		"too many proposals": {message(fieldPropose, bytes.Repeat([]byte{0x1a, 0}, maxProposals+1)...), "more than 65536"},
+		"too many sums":      {message(fieldDigest, bytes.Repeat([]byte{0x12, 0}, maxSums+1)...), "more than 1000"},
+		"sum as varint":      {message(fieldDigest, 0x12, 2, 0x10, 1), "wrong wire type"},
 		"too many entries":   {message(fieldAppend, bytes.Repeat([]byte{0x2a, 0}, maxEntries+1)...), "more than 65536"},
 	} {
 		t.Run(name, func(t *testing.T) {

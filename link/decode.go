@@ -40,7 +40,7 @@ func decodeFrame(payload []byte, owned bool) (frame, error) {
 		case fieldTo:
 			return memberID(x, &f.To)
 		}
-		if x.number < fieldOpen || x.number > fieldStale || x.kind != protowire.BytesType {
+		if x.number < fieldOpen || x.number > fieldDigest || x.kind != protowire.BytesType {
 			return nil
 		}
 		if said != 0 {
@@ -196,6 +196,8 @@ func decodeMessage(n protowire.Number, b []byte) (chain.Message, error) {
 			return nil
 		})
 		return m, err
+	case fieldDigest:
+		return decodeDigest(b)
 	case fieldStale:
 		var m chain.Stale
 		err := fields(b, func(x field) error {
@@ -207,6 +209,31 @@ func decodeMessage(n protowire.Number, b []byte) (chain.Message, error) {
 		return m, err
 	}
 	return nil, errors.New("unknown message")
+}
+
+func decodeDigest(b []byte) (chain.Digest, error) {
+	var m chain.Digest
+	n, err := count(b, 2, maxSums)
+	if err != nil {
+		return m, err
+	}
+	if n > 0 {
+		m.Sums = make([]chain.Sum, 0, n)
+	}
+	err = fields(b, func(x field) error {
+		switch x.number {
+		case 1:
+			return varint(x, &m.Seq)
+		case 2:
+			var s chain.Sum
+			if err := sum(x, &s); err != nil {
+				return err
+			}
+			m.Sums = append(m.Sums, s)
+		}
+		return nil
+	})
+	return m, err
 }
 
 func decodeAppend(b []byte) (chain.Append, error) {
@@ -439,6 +466,23 @@ func tag(x field, to *chain.Tag) error {
 			return memberID(x, &to.By)
 		case 2:
 			return varint(x, &to.Number)
+		}
+		return nil
+	})
+}
+
+func sum(x field, to *chain.Sum) error {
+	if x.kind != protowire.BytesType {
+		return errWireType
+	}
+	return fields(x.data, func(x field) error {
+		switch x.number {
+		case 1:
+			return boolean(x, &to.Known)
+		case 2:
+			return fixed(x, &to.Sum)
+		case 3:
+			return boolean(x, &to.Learned)
 		}
 		return nil
 	})

@@ -34,6 +34,7 @@ const (
 	fieldBarrier     protowire.Number = 24
 	fieldPing        protowire.Number = 25
 	fieldStale       protowire.Number = 26
+	fieldDigest      protowire.Number = 27
 )
 
 // frame is what one frame says: an envelope, or something about the connection itself.
@@ -70,6 +71,8 @@ func (f *frame) number() protowire.Number {
 		return fieldPing
 	case chain.Stale:
 		return fieldStale
+	case chain.Digest:
+		return fieldDigest
 	}
 	panic(fmt.Sprintf("link: no encoding for a %T", f.Message))
 }
@@ -161,6 +164,14 @@ func (e *encoder) body(f *frame) {
 		e.bool(1, m.Reply)
 	case chain.Stale:
 		e.uint(1, uint64(m.Epoch))
+	case chain.Digest:
+		e.uint(1, uint64(m.Seq))
+		for _, s := range m.Sums {
+			e.open(2, sizeUint(1, protowire.EncodeBool(s.Known))+sizeFixed(2, s.Sum)+sizeUint(3, protowire.EncodeBool(s.Learned)))
+			e.bool(1, s.Known)
+			e.fixed(2, s.Sum)
+			e.bool(3, s.Learned)
+		}
 	}
 }
 

@@ -162,6 +162,12 @@ func reference(e chain.Envelope) *linkv1.Frame {
 		f.Message = &linkv1.Frame_Barrier{Barrier: &linkv1.Barrier{Number: m.Number}}
 	case chain.Ping:
 		f.Message = &linkv1.Frame_Ping{Ping: &linkv1.Ping{Reply: m.Reply}}
+	case chain.Digest:
+		d := &linkv1.Digest{Seq: uint64(m.Seq)}
+		for _, s := range m.Sums {
+			d.Sums = append(d.Sums, &linkv1.Sum{Known: s.Known, Sum: s.Sum, Learned: s.Learned})
+		}
+		f.Message = &linkv1.Frame_Digest{Digest: d}
 	case chain.Stale:
 		f.Message = &linkv1.Frame_Stale{Stale: &linkv1.Stale{Epoch: uint64(m.Epoch)}}
 	}

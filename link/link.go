@@ -19,6 +19,7 @@ const (
 
 	maxEntries   = 65_536 // in one Append
 	maxProposals = 65_536 // in one Propose
+	maxSums      = 1000   // in one Digest: coord.MaxMembers
 )
 
 // ErrStopped is what a Transport says after Stop.

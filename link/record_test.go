@@ -56,6 +56,8 @@ func samples() []chain.Envelope {
 		chain.Ping{Reply: true},
 		chain.Stale{},
 		chain.Stale{Epoch: 8},
+		chain.Digest{},
+		chain.Digest{Seq: 640, Sums: []chain.Sum{{Known: true, Sum: math.MaxUint64}, {}, {Known: true, Learned: true}}},
 	} {
 		all = append(all, chain.Envelope{Chain: 0xfeed, Epoch: 3, From: alice, To: bob, Message: m})
 	}

@@ -78,9 +78,13 @@ func (r *Replica) carryOut() (more bool) {
 func (r *Replica) apply(entries []chain.Apply) {
 	t := r.table.Load()
 	var forgotten []chain.Seq
+	var sums []uint64
 	for i := range entries {
 		a := &entries[i]
 		result := t.Apply(&a.Entry)
+		if a.Sum {
+			sums = append(sums, t.Digest().Sum)
+		}
 		switch {
 		case result.Code == table.CodeForgotten:
 			forgotten = append(forgotten, a.Entry.Seq)
@@ -92,7 +96,7 @@ func (r *Replica) apply(entries []chain.Apply) {
 	if len(entries) >= manyEntries {
 		r.now = r.config.Clock()
 	}
-	r.step(chain.Applied{Through: through, Bytes: t.Bytes(), Forgotten: forgotten})
+	r.step(chain.Applied{Through: through, Bytes: t.Bytes(), Forgotten: forgotten, Sums: sums})
 	r.waiters.wake(through)
 }
 

@@ -36,6 +36,7 @@ func (p *process) carryOut(r *chain.Ready) {
 	}
 	for _, env := range r.Send {
 		w.story.mix(1, uint64(p.serial), uint64(env.Epoch))
+		w.check.hears(p, env) // the tail is told by itself
 		w.net.send(p, env)
 	}
 	for _, peer := range r.Close {
@@ -61,6 +62,10 @@ func (p *process) carryOut(r *chain.Ready) {
 			w.tell("%v halts: %v", p, r.Halt)
 		}
 		p.srv.crash()
+		if errors.Is(r.Halt, chain.ErrDiffers) {
+			p.distrust()
+			w.faults.revive(p.srv, w.soon(w.Down))
+		}
 	case r.Left:
 		w.stats.Left++
 		if w.story.on {
@@ -74,13 +79,17 @@ func (p *process) carryOut(r *chain.Ready) {
 func (p *process) apply(todo []chain.Apply) {
 	defer p.caught("apply", todo)
 	var forgotten []chain.Seq
+	var sums []uint64
 	for i := range todo {
 		e := &todo[i].Entry
 		if p.w.check.commits(p, e); p.w.failure != nil {
 			return
 		}
 		p.glance()
-		res := p.table.Apply(e)
+		res := p.execute(e)
+		if todo[i].Sum {
+			sums = append(sums, p.table.Digest().Sum)
+		}
 		p.w.check.applied(p, e, res)
 		if res.Code == table.CodeForgotten {
 			forgotten = append(forgotten, e.Seq)
@@ -90,7 +99,7 @@ func (p *process) apply(todo []chain.Apply) {
 		}
 	}
 	p.w.check.digest(p)
-	p.step(chain.Applied{Through: todo[len(todo)-1].Entry.Seq, Bytes: p.table.Bytes(), Forgotten: forgotten})
+	p.step(chain.Applied{Through: todo[len(todo)-1].Entry.Seq, Bytes: p.table.Bytes(), Forgotten: forgotten, Sums: sums})
 }
 
 // transfer starts, reads and stops snapshots.

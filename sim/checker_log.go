@@ -43,6 +43,7 @@ type history struct {
 	logged    map[chain.Position]logged
 	given     map[chain.Seq]*op // numbers told to clients
 	digests   map[chain.Seq]digest
+	truth     *table.Table // right, where others may be wrong; else nil
 }
 
 // logged is what a position of any log stands for, for ever.
@@ -85,6 +86,9 @@ func (c *checker) of(id chain.ID) *history {
 		id: id, sessions: c.w.Session, memory: c.w.Memory, index: make(map[chain.Seq]int), logged: make(map[chain.Position]logged),
 		given: make(map[chain.Seq]*op), digests: make(map[chain.Seq]digest),
 	}
+	if c.w.Means[Rot] > 0 {
+		h.truth = table.New(c.w.tableConfig())
+	}
 	c.histories = append(c.histories, h)
 	return h
 }
@@ -112,6 +116,7 @@ func (c *checker) starts(p *process, r *chain.Recovered) {
 			return
 		}
 		p.seen.applied = i + 1
+		c.takes(p, r.Base)
 	}
 }
 
@@ -148,6 +153,10 @@ func (c *checker) commits(p *process, e *chain.Entry) {
 	h.index[e.Seq] = len(h.committed)
 	h.committed = append(h.committed, *e)
 	h.at = append(h.at, c.w.now)
+	if t := h.truth; t != nil {
+		h.results = append(h.results, t.Apply(e))
+		h.digests[e.Seq] = digest{t.Digest().Sum, t.Bytes(), t.Len()}
+	}
 	c.w.stats.Commits++
 	if c.w.story.on {
 		c.w.tell("%v commits %v", p, e)
@@ -169,6 +178,9 @@ func (c *checker) held(v chain.View, last chain.Position, why string) {
 		if p == nil {
 			c.w.fail("view %s names %v, who never registered", c.w.showView(v), m.MemberID)
 			return
+		}
+		if p.rot.out {
+			continue // what it held is not to be used
 		}
 		if now := p.srv.latest.replica.Status().View; now.Epoch > v.Epoch && now.Index(m.MemberID) < 0 {
 			continue
@@ -201,6 +213,10 @@ func (d *disk) holds(p chain.Position) bool {
 // applied compares results: they must be the same at every replica. A request of a server's own session is overtaken only where one before
 // it was refused for lack of room, or given up while it still waited for some; in one of a client's the client may be to blame.
 func (c *checker) applied(p *process, e *chain.Entry, r table.Result) {
+	if p.rot.since > 0 {
+		c.tells(p, "applies "+e.String())
+		return
+	}
 	if r.Code == table.CodeOvertaken && c.w.Memory == 0 && c.w.Pending == 0 && !c.ofClient(p.chainID(), e) {
 		c.w.fail("%v: a later request of its session stands before %v", p, e)
 		return
@@ -226,7 +242,7 @@ func (c *checker) ofClient(id chain.ID, e *chain.Entry) bool {
 // digest compares tables: at equal seqs they are equal.
 func (c *checker) digest(p *process) {
 	h := p.seen.history
-	if h == nil || c.w.failure != nil {
+	if h == nil || c.w.failure != nil || p.rot.since > 0 {
 		return
 	}
 	t := p.table.Digest()
@@ -252,6 +268,7 @@ func (c *checker) restored(p *process, base chain.Position) {
 		return
 	}
 	p.seen.history, p.seen.applied, p.seen.last = h, i+1, base
+	c.takes(p, base)
 	c.digest(p)
 }
 
@@ -318,6 +335,7 @@ func (c *checker) follows(p *process, v chain.View) bool {
 	p.seen.epoch, p.view = v.Epoch, v
 	if d := p.srv.disk; d != nil {
 		d.chain, d.epoch = v.Chain, max(d.epoch, v.Epoch)
+		d.incomplete = d.incomplete && v.Index(p.id) < 0
 	}
 	return true
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -134,8 +135,15 @@ func (c *checker) told(p *process, n chain.News) {
 	}
 }
 
-// halts judges a server that ends itself: only a chain that is not its own any more is a reason.
+// halts judges a server that ends itself: only a chain that is not its own any more is a reason, or a table that is wrong.
 func (c *checker) halts(p *process, why error) {
+	if errors.Is(why, chain.ErrDiffers) {
+		c.w.stats.Differed++
+		if !p.rot.told && !c.w.void {
+			c.w.fail("%v: halts, and nobody has told it that its table is wrong: %v", p, why)
+		}
+		return
+	}
 	now := c.w.coord.now()
 	if c.w.coord.wipes == 0 && now.exists && now.view.Chain == p.chainID() {
 		c.w.fail("%v: halts, and its chain is there: %v", p, why)

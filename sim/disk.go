@@ -19,6 +19,9 @@ type disk struct {
 	committed chain.Seq // a lower bound, written now and then
 	reading   bool      // of older log
 
+	distrusted bool // the table was found wrong: nothing is used of what was kept until then
+	incomplete bool // hence it lacks what was acknowledged, until this server is a member again
+
 	queue   []diskWrite // not yet synced, in order
 	syncing bool
 }
@@ -171,6 +174,9 @@ func (d *disk) crash(w *world) {
 
 // recover gives p the table, and the replica the log, that the last life left.
 func (d *disk) recover(p *process) *chain.Recovered {
+	if d.distrusted {
+		d.image, d.log, d.committed, d.distrusted, d.incomplete = image{}, nil, 0, false, true
+	}
 	if d.chain == 0 {
 		return nil
 	}
@@ -191,6 +197,6 @@ func (d *disk) recover(p *process) *chain.Recovered {
 	}
 	return &chain.Recovered{
 		Chain: d.chain, Epoch: d.epoch, Base: d.image.base, Log: slices.Clone(d.log),
-		Committed: min(d.committed, d.last().Seq), Complete: true, Table: p.table.Bytes(),
+		Committed: min(d.committed, d.last().Seq), Complete: !d.incomplete, Table: p.table.Bytes(),
 	}
 }

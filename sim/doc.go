@@ -17,6 +17,7 @@
 //	client.go       clients that write, read, retry and die; workload.go says what, op.go what became of it
 //	library.go      clients for which client/retry decides, as it does for package client; follow.go has them follow the view
 //	faults.go       when something goes wrong
+//	rot.go          a table that goes wrong
 //	checker_*.go    what must be true all the same; they know nothing of chain's insides
 //	story.go        the last events before a failure, to be read by people; show.go puts them into words
 //	shrink.go       what a failing run can do without

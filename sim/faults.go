@@ -95,6 +95,8 @@ func (f *faults) happen(kind Fault, d dice) bool {
 			p.leave(15 * time.Second)
 			f.revive(p.srv, d.soon(w.Down)+12*time.Second)
 		}
+	case Rot:
+		return f.rots(p)
 	case Pause:
 		p.pause(d.soon(w.Paused))
 	case Suspend:
@@ -412,6 +414,7 @@ func (f *faults) clientDeath(d dice) bool {
 func (f *faults) heal() {
 	w := f.w
 	w.healed, w.healedAt = true, w.now
+	f.cleanse()
 	w.coord.down = 0
 	w.check.outage(false)
 	w.net.heal()

@@ -36,6 +36,7 @@ const (
 	Move                     // one moves the head
 	Evict                    // one has a server evicted, which may be a good one
 	Drain                    // one drains a server, and wants it back later
+	Rot                      // a server's table goes wrong
 	ClientDeath              // a client dies
 
 	LostRequest  // the coordinator never gets a request
@@ -86,6 +87,7 @@ var kinds = [numFaults]struct {
 	Move:        {"move-head", 0.2},
 	Evict:       {"evict", 0.1},
 	Drain:       {"drain", 0.15},
+	Rot:         {"rot", 0}, // its theme has it
 	ClientDeath: {"client-death", 0.3},
 
 	LostRequest:  {"lost-request", 0},

@@ -41,6 +41,7 @@ type process struct {
 	nextCall uint64
 	view     chain.View // latest adopted, from News
 	seen     seen       // for the checkers
+	rot      rot
 }
 
 // work is an input, and what the runtime does right before it takes it.
@@ -214,6 +215,9 @@ func (p *process) step(in chain.Input) {
 	}
 	w.steps++
 	defer p.caught("step", in)
+	if m, ok := in.(chain.Received); ok {
+		w.check.hears(p, m.Envelope)
+	}
 	p.replica.Step(p.clock(), in)
 	if w.Outside {
 		return

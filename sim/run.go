@@ -17,7 +17,7 @@ type Outcome struct {
 	Strikes Counts // how often each kind of fault came up, left out or not
 	Hash    uint64 // of all that happened
 	Err     error  // nil: nothing wrong was found
-	Checker string // who found it: log, view, registration, ops, model (by tables at rest), porcupine; else where the simulator stumbled
+	Checker string // who found it: log, view, registration, tables, ops, model (by tables at rest), porcupine; else where the simulator stumbled
 	Stuck   bool   // what is wrong is that the cluster did not come to rest
 	Story   string // the last events
 }
@@ -72,11 +72,14 @@ func (w *world) run() Outcome {
 	}
 	w.after(w.soon(4*w.Timeout), w.faults.begin)
 	w.runUntil(w.Length, nil)
-	if w.failure == nil {
+	if w.failure == nil && !w.void {
 		w.faults.heal()
 		w.comeToRest()
 	}
-	if w.failure == nil || w.stuck {
+	if w.void && (w.failure == nil || w.stuck) {
+		w.failure, w.stuck = nil, false
+		w.stats.Void++
+	} else if w.failure == nil || w.stuck {
 		w.judge()
 	}
 	w.stats.Runs, w.stats.Steps, w.stats.Ops, w.stats.Virtual = 1, w.steps, uint64(len(w.check.ops)), w.now
@@ -232,6 +235,7 @@ func (w *world) tend(bound time.Duration, well func() bool) {
 		looked = w.now
 		w.faults.rescue()
 		w.faults.undo()
+		w.faults.cleanse()
 		return well()
 	})
 }
@@ -262,6 +266,9 @@ func (w *world) unrest() string {
 	up := w.up()
 	want := 0
 	for _, p := range up {
+		if p.rot.told || p.rot.since > 0 && p.found() {
+			return fmt.Sprintf("%v has a wrong table", p)
+		}
 		if p.leaving {
 			return fmt.Sprintf("%v is leaving", p)
 		}

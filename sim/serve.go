@@ -132,6 +132,7 @@ func (c *call) finish(o outcome) {
 	if o.kind == gotNumber {
 		ch.must = max(ch.must, o.seq)
 	}
+	o = p.rightly(o)
 	o.chain = p.chainID()
 	at := max(ch.lastUp, w.now+w.between(w.ClientWait))
 	ch.lastUp = at
@@ -223,6 +224,7 @@ func (p *process) answered(a chain.Answer) {
 		p.w.check.numbered(p, c.op, a.Seq)
 		c.finish(outcome{kind: gotNumber, seq: a.Seq})
 	case chain.AnswerRead:
+		p.w.check.tells(p, "has a read go on")
 		p.w.stats.Barriers++
 		delete(p.calls, c.id)
 		p.later(p.turnTime(), func() { p.value(c, true) })
@@ -292,6 +294,7 @@ func (p *process) value(c *call, passed bool) {
 		switch {
 		case c.done:
 		case p.gate.Leased(c.term, p.clock()):
+			p.w.check.tells(p, "answers a read")
 			c.finish(got)
 		default:
 			p.read(c, true)

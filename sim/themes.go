@@ -4,7 +4,7 @@ import "time"
 
 // Themes are what half of the runs are about. A swarm of options that know nothing of each other seldom has together what one kind of
 // mistake needs: a reader that stays, a server that is left behind, and writes elsewhere, to the same key.
-var Themes = []string{"reads", "pauses", "requests", "heads", "joins", "disks", "rejoins", "stalls", "busy", "sessions", "wipes", "operators", "libraries"}
+var Themes = []string{"reads", "pauses", "requests", "heads", "joins", "disks", "rejoins", "stalls", "busy", "sessions", "wipes", "operators", "libraries", "rot"}
 
 // about changes what is drawn in favour of a theme.
 func (o *Options) about(theme string, d dice) {
@@ -156,6 +156,17 @@ func (o *Options) about(theme string, d dice) {
 			o.Keys, o.Watch, o.Meddle, o.NoLeases = 1+d.IntN(2), t/50+d.soon(t/20), 0.5, 0
 		}
 		often(Evict, Leave, Crash, Break, Pause, CoordCut, Outage, Expire, Freeze, Maroon, Partition, Clog)
+	case "rot": // of tables, one at a time, while servers come and go
+		o.Servers, o.Target = 3+d.IntN(3), 0
+		o.Length = max(15*t, 15*time.Second)
+		o.Clients, o.Ops, o.Think, o.Patience = 4, 4, pick(t/100, t/20), pick(t, 4*t)
+		o.Durable, o.Memory, o.Free, o.Retain = number(0, 0.5, 1), 0, 0, []uint64{1, 0}[d.IntN(2)]
+		o.Down, o.Core = pick(t/2, 2*t), 0 // the others must be more until it is found
+		for f := range o.Means {
+			o.Means[f] = 0
+		}
+		o.Means[Rot] = pick(t, 4*t)
+		often(Crash, Break, Pause, Leave, CoordCut, Expire, Clog, Move, Outage)
 	case "libraries": // that give up much, while servers pause, and go on with it
 		o.Servers, o.Length = max(2, min(o.Servers, 4)), 10*t
 		o.Clients, o.Libraries, o.Ops, o.Think = 1, 1+d.IntN(2), 3+d.IntN(4), pick(t/100, t/20)

@@ -60,7 +60,7 @@ func (c *client) invent() *op {
 		if c.chance(0.7) {
 			o.keys[0] = "n" + o.keys[0][1:]
 		}
-	case x < 0.945 && c.sessions:
+	case x < 0.945 && c.sessions && w.Means[Rot] == 0: // it would make what is rotten right again
 		o.kind, o.keys = opClear, nil
 	default:
 		o.kind = opPut

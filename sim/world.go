@@ -31,6 +31,7 @@ type world struct {
 	failure  error
 	checker  string // that found it: checker_*.go without that, or the file of the simulator that stumbled
 	stuck    bool   // the failure is that it does not come to rest
+	void     bool   // the run says nothing any more: nobody can know what is right
 	stats    Stats
 }
 
@@ -69,7 +70,7 @@ func (w *world) until(d time.Duration, lift func()) {
 
 // runUntil lets everything happen that is due until then, or until done says so, or the run has failed.
 func (w *world) runUntil(then time.Duration, done func() bool) {
-	for w.failure == nil && len(w.queue) > 0 && w.queue[0].at <= then {
+	for w.failure == nil && !w.void && len(w.queue) > 0 && w.queue[0].at <= then {
 		if done != nil && done() {
 			return
 		}

@@ -80,6 +80,8 @@ func newChain(backend Backend) *chainCollector {
 			counter("barrier_reads_total", "Reads of this server that waited for a barrier, having no lease.", func(s *replica.Status) float64 { return float64(s.Counts.Reads) }),
 			counter("snapshots_total", "Snapshots that this server has begun to send to learners.", func(s *replica.Status) float64 { return float64(s.Counts.Snapshots) }),
 			counter("log_recalls_total", "How often this server has begun to read log on its disk for a learner.", func(s *replica.Status) float64 { return float64(s.Counts.Recalls) }),
+			counter("digests_total", "Comparisons of the members' tables that this server has seen.", func(s *replica.Status) float64 { return float64(s.Counts.Digests) }),
+			counter("digests_differing_total", "Members that differed in one of them.", func(s *replica.Status) float64 { return float64(s.Counts.Differing) }),
 			counter("link_resets_total", "How often the connection to the successor broke.", func(s *replica.Status) float64 { return float64(s.Counts.Resets) }),
 			{
 				desc: desc("role", "1 for the server's place in the chain, 0 for the others.", "role"), kind: prometheus.GaugeValue, each: roles,

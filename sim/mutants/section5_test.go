@@ -16,8 +16,8 @@ var views = []mutant{
 		rule: "a member leaves the chain only to another that lives",
 		edits: []edit{{
 			"chain/change.go",
-			"case r.leave.ready && !r.teach.proposed && r.settled() && r.othersStay():",
-			"case r.leave.ready && !r.teach.proposed && r.settled() && (r.othersStay() || OFF):",
+			"return r.leave.ready && !r.teach.proposed && r.settled() && r.othersStay()",
+			"return r.leave.ready && !r.teach.proposed && r.settled() && (r.othersStay() || OFF)",
 		}},
 	},
 	{

@@ -48,6 +48,7 @@ type Frame struct {
 	//	*Frame_Barrier
 	//	*Frame_Ping
 	//	*Frame_Stale
+	//	*Frame_Digest
 	Message       isFrame_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -251,6 +252,15 @@ func (x *Frame) GetStale() *Stale {
 	return nil
 }
 
+func (x *Frame) GetDigest() *Digest {
+	if x != nil {
+		if x, ok := x.Message.(*Frame_Digest); ok {
+			return x.Digest
+		}
+	}
+	return nil
+}
+
 type isFrame_Message interface {
 	isFrame_Message()
 }
@@ -313,6 +323,10 @@ type Frame_Stale struct {
 	Stale *Stale `protobuf:"bytes,26,opt,name=stale,proto3,oneof"`
 }
 
+type Frame_Digest struct {
+	Digest *Digest `protobuf:"bytes,27,opt,name=digest,proto3,oneof"`
+}
+
 func (*Frame_Open) isFrame_Message() {}
 
 func (*Frame_Probe) isFrame_Message() {}
@@ -340,6 +354,8 @@ func (*Frame_Barrier) isFrame_Message() {}
 func (*Frame_Ping) isFrame_Message() {}
 
 func (*Frame_Stale) isFrame_Message() {}
+
+func (*Frame_Digest) isFrame_Message() {}
 
 type MemberID struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1326,6 +1342,118 @@ func (x *Ping) GetReply() bool {
 	return false
 }
 
+type Digest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Sums          []*Sum                 `protobuf:"bytes,2,rep,name=sums,proto3" json:"sums,omitempty"` // in chain order: those so far, or of all members
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Digest) Reset() {
+	*x = Digest{}
+	mi := &file_chaintable_link_v1_link_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Digest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Digest) ProtoMessage() {}
+
+func (x *Digest) ProtoReflect() protoreflect.Message {
+	mi := &file_chaintable_link_v1_link_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Digest.ProtoReflect.Descriptor instead.
+func (*Digest) Descriptor() ([]byte, []int) {
+	return file_chaintable_link_v1_link_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Digest) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Digest) GetSums() []*Sum {
+	if x != nil {
+		return x.Sums
+	}
+	return nil
+}
+
+type Sum struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Known         bool                   `protobuf:"varint,1,opt,name=known,proto3" json:"known,omitempty"`
+	Sum           uint64                 `protobuf:"fixed64,2,opt,name=sum,proto3" json:"sum,omitempty"`
+	Learned       bool                   `protobuf:"varint,3,opt,name=learned,proto3" json:"learned,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sum) Reset() {
+	*x = Sum{}
+	mi := &file_chaintable_link_v1_link_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sum) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sum) ProtoMessage() {}
+
+func (x *Sum) ProtoReflect() protoreflect.Message {
+	mi := &file_chaintable_link_v1_link_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sum.ProtoReflect.Descriptor instead.
+func (*Sum) Descriptor() ([]byte, []int) {
+	return file_chaintable_link_v1_link_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Sum) GetKnown() bool {
+	if x != nil {
+		return x.Known
+	}
+	return false
+}
+
+func (x *Sum) GetSum() uint64 {
+	if x != nil {
+		return x.Sum
+	}
+	return 0
+}
+
+func (x *Sum) GetLearned() bool {
+	if x != nil {
+		return x.Learned
+	}
+	return false
+}
+
 type Stale struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Epoch         uint64                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
@@ -1335,7 +1463,7 @@ type Stale struct {
 
 func (x *Stale) Reset() {
 	*x = Stale{}
-	mi := &file_chaintable_link_v1_link_proto_msgTypes[18]
+	mi := &file_chaintable_link_v1_link_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1347,7 +1475,7 @@ func (x *Stale) String() string {
 func (*Stale) ProtoMessage() {}
 
 func (x *Stale) ProtoReflect() protoreflect.Message {
-	mi := &file_chaintable_link_v1_link_proto_msgTypes[18]
+	mi := &file_chaintable_link_v1_link_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1360,7 +1488,7 @@ func (x *Stale) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stale.ProtoReflect.Descriptor instead.
 func (*Stale) Descriptor() ([]byte, []int) {
-	return file_chaintable_link_v1_link_proto_rawDescGZIP(), []int{18}
+	return file_chaintable_link_v1_link_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Stale) GetEpoch() uint64 {
@@ -1374,7 +1502,7 @@ var File_chaintable_link_v1_link_proto protoreflect.FileDescriptor
 
 const file_chaintable_link_v1_link_proto_rawDesc = "" +
 	"\n" +
-	"\x1dchaintable/link/v1/link.proto\x12\x12chaintable.link.v1\"\xb5\a\n" +
+	"\x1dchaintable/link/v1/link.proto\x12\x12chaintable.link.v1\"\xeb\a\n" +
 	"\x05Frame\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x14\n" +
 	"\x05chain\x18\x02 \x01(\x06R\x05chain\x12\x14\n" +
@@ -1395,7 +1523,8 @@ const file_chaintable_link_v1_link_proto_rawDesc = "" +
 	"\bproposed\x18\x17 \x01(\v2\x1c.chaintable.link.v1.ProposedH\x00R\bproposed\x127\n" +
 	"\abarrier\x18\x18 \x01(\v2\x1b.chaintable.link.v1.BarrierH\x00R\abarrier\x12.\n" +
 	"\x04ping\x18\x19 \x01(\v2\x18.chaintable.link.v1.PingH\x00R\x04ping\x121\n" +
-	"\x05stale\x18\x1a \x01(\v2\x19.chaintable.link.v1.StaleH\x00R\x05staleB\t\n" +
+	"\x05stale\x18\x1a \x01(\v2\x19.chaintable.link.v1.StaleH\x00R\x05stale\x124\n" +
+	"\x06digest\x18\x1b \x01(\v2\x1a.chaintable.link.v1.DigestH\x00R\x06digestB\t\n" +
 	"\amessage\"@\n" +
 	"\bMemberID\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12 \n" +
@@ -1463,7 +1592,14 @@ const file_chaintable_link_v1_link_proto_rawDesc = "" +
 	"\aBarrier\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\"\x1c\n" +
 	"\x04Ping\x12\x14\n" +
-	"\x05reply\x18\x01 \x01(\bR\x05reply\"\x1d\n" +
+	"\x05reply\x18\x01 \x01(\bR\x05reply\"G\n" +
+	"\x06Digest\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12+\n" +
+	"\x04sums\x18\x02 \x03(\v2\x17.chaintable.link.v1.SumR\x04sums\"G\n" +
+	"\x03Sum\x12\x14\n" +
+	"\x05known\x18\x01 \x01(\bR\x05known\x12\x10\n" +
+	"\x03sum\x18\x02 \x01(\x06R\x03sum\x12\x18\n" +
+	"\alearned\x18\x03 \x01(\bR\alearned\"\x1d\n" +
 	"\x05Stale\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epochB@Z>github.com/chaintable/chaintable/api/chaintable/link/v1;linkv1b\x06proto3"
 
@@ -1479,7 +1615,7 @@ func file_chaintable_link_v1_link_proto_rawDescGZIP() []byte {
 	return file_chaintable_link_v1_link_proto_rawDescData
 }
 
-var file_chaintable_link_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_chaintable_link_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_chaintable_link_v1_link_proto_goTypes = []any{
 	(*Frame)(nil),       // 0: chaintable.link.v1.Frame
 	(*MemberID)(nil),    // 1: chaintable.link.v1.MemberID
@@ -1499,7 +1635,9 @@ var file_chaintable_link_v1_link_proto_goTypes = []any{
 	(*Proposed)(nil),    // 15: chaintable.link.v1.Proposed
 	(*Barrier)(nil),     // 16: chaintable.link.v1.Barrier
 	(*Ping)(nil),        // 17: chaintable.link.v1.Ping
-	(*Stale)(nil),       // 18: chaintable.link.v1.Stale
+	(*Digest)(nil),      // 18: chaintable.link.v1.Digest
+	(*Sum)(nil),         // 19: chaintable.link.v1.Sum
+	(*Stale)(nil),       // 20: chaintable.link.v1.Stale
 }
 var file_chaintable_link_v1_link_proto_depIdxs = []int32{
 	1,  // 0: chaintable.link.v1.Frame.from:type_name -> chaintable.link.v1.MemberID
@@ -1517,18 +1655,20 @@ var file_chaintable_link_v1_link_proto_depIdxs = []int32{
 	15, // 12: chaintable.link.v1.Frame.proposed:type_name -> chaintable.link.v1.Proposed
 	16, // 13: chaintable.link.v1.Frame.barrier:type_name -> chaintable.link.v1.Barrier
 	17, // 14: chaintable.link.v1.Frame.ping:type_name -> chaintable.link.v1.Ping
-	18, // 15: chaintable.link.v1.Frame.stale:type_name -> chaintable.link.v1.Stale
-	1,  // 16: chaintable.link.v1.Tag.by:type_name -> chaintable.link.v1.MemberID
-	2,  // 17: chaintable.link.v1.Welcome.last:type_name -> chaintable.link.v1.Position
-	2,  // 18: chaintable.link.v1.Append.prev:type_name -> chaintable.link.v1.Position
-	2,  // 19: chaintable.link.v1.Snapshot.base:type_name -> chaintable.link.v1.Position
-	3,  // 20: chaintable.link.v1.Proposal.tag:type_name -> chaintable.link.v1.Tag
-	13, // 21: chaintable.link.v1.Propose.proposals:type_name -> chaintable.link.v1.Proposal
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	20, // 15: chaintable.link.v1.Frame.stale:type_name -> chaintable.link.v1.Stale
+	18, // 16: chaintable.link.v1.Frame.digest:type_name -> chaintable.link.v1.Digest
+	1,  // 17: chaintable.link.v1.Tag.by:type_name -> chaintable.link.v1.MemberID
+	2,  // 18: chaintable.link.v1.Welcome.last:type_name -> chaintable.link.v1.Position
+	2,  // 19: chaintable.link.v1.Append.prev:type_name -> chaintable.link.v1.Position
+	2,  // 20: chaintable.link.v1.Snapshot.base:type_name -> chaintable.link.v1.Position
+	3,  // 21: chaintable.link.v1.Proposal.tag:type_name -> chaintable.link.v1.Tag
+	13, // 22: chaintable.link.v1.Propose.proposals:type_name -> chaintable.link.v1.Proposal
+	19, // 23: chaintable.link.v1.Digest.sums:type_name -> chaintable.link.v1.Sum
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_chaintable_link_v1_link_proto_init() }
@@ -1551,6 +1691,7 @@ func file_chaintable_link_v1_link_proto_init() {
 		(*Frame_Barrier)(nil),
 		(*Frame_Ping)(nil),
 		(*Frame_Stale)(nil),
+		(*Frame_Digest)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1558,7 +1699,7 @@ func file_chaintable_link_v1_link_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_chaintable_link_v1_link_proto_rawDesc), len(file_chaintable_link_v1_link_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
