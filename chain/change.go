@@ -165,14 +165,15 @@ func (r *Replica) removeDead() bool {
 func (r *Replica) dropLearner() {
 	l := r.view.Learner
 	dead := r.watch.removable(r, l.MemberID)
-	if !dead && r.now.Sub(r.teach.progressAt) <= r.patience() {
+	full := r.down.full != (MemberID{}) // its log grows with ours, and it would stop all writes as a member
+	if !dead && !full && r.now.Sub(r.teach.progressAt) <= r.patience() {
 		return
 	}
 	var gone []Member
 	if dead {
 		gone = []Member{l}
 	} else if s := r.watch.seen[l.MemberID]; s != nil {
-		s.dropped = r.now
+		s.dropped, s.full = r.now, full
 	}
 	r.giveUpLearner(gone)
 }
@@ -207,7 +208,8 @@ func (r *Replica) pickLearner() {
 		return // what we know may be older than the view: whoever has just left may stand in it
 	}
 	waiting := slices.DeleteFunc(r.watch.byOrder(), func(s *sighting) bool {
-		return r.view.HasNode(s.Node) || s.Leaving || s.Timeout != r.timeout() || s.Rules < r.view.Rules || !r.watch.fresh(r, s.MemberID) || r.watch.outdated(s.MemberID)
+		return r.view.HasNode(s.Node) || s.Leaving || s.Timeout != r.timeout() || s.Rules < r.view.Rules || !r.watch.fresh(r, s.MemberID) || r.watch.outdated(s.MemberID) ||
+			s.full && r.now.Sub(s.dropped) <= learnerPatience
 	})
 	if len(waiting) == 0 {
 		return

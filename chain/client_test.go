@@ -95,7 +95,7 @@ func (s *server) wakeReads() {
 // answered prints an answer of the replica.
 func (s *server) answered(a Answer) {
 	words := map[AnswerKind]string{
-		AnswerNumbered: "numbered", AnswerUnsent: "not executed", AnswerUncertain: "uncertain", AnswerMemory: "not executed: memory",
+		AnswerNumbered: "numbered", AnswerUnsent: "not executed", AnswerUncertain: "uncertain", AnswerMemory: "not executed: memory", AnswerDisk: "not executed: disk",
 		AnswerSession: "not executed: session full", AnswerOutside: "not executed: outside", AnswerForgotten: "session forgotten",
 		AnswerDone: "accepted", AnswerRefused: "refused: " + a.Why,
 	}

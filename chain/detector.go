@@ -55,6 +55,7 @@ type sighting struct {
 	still   time.Duration // observed, when the version last changed or the record was first missing
 	at      Time          // the same moment by the clock
 	dropped Time          // when it was last given up as learner; zero for never
+	full    bool          // it was given up as learner because its disk was full
 	base    int64         // its version in the first list that showed our own registration; -1 for none yet
 	moved   bool          // it has been written twice since: its server lived after we had registered
 	deleted bool          // we have asked for it to be deleted; a list that was asked for afterwards will tell

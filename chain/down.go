@@ -25,6 +25,7 @@ type downstream struct {
 	recall    *recall  // older log that a learner is sent on this link, from our disk; nil for none
 	acked     bool     // an Ack has come in this epoch
 	durable   Seq      // what the successor acknowledged as durable in this epoch
+	full      MemberID // who it said has a full disk, in this epoch
 	stable    Seq      // last told
 	committed Seq      // last told
 }
@@ -132,7 +133,7 @@ func (r *Replica) ack(from MemberID, m Ack) {
 		r.teach.progressAt = r.now
 	}
 	r.change.due = r.change.due || r.isTail() // the learner may be level
-	d.acked = true
+	d.acked, d.full = true, m.Full
 	if rec := min(m.Received, last); rec > d.received {
 		bytes := r.log.bytesAfter(d.received) - r.log.bytesAfter(rec) + d.arrive(rec)
 		r.teach.credit += bytes / 2

@@ -77,6 +77,9 @@ func (r *Replica) admit(p *Proposal) (Seq, Refusal) {
 	if p.Request.Session != 0 && p.Request.Number >= p.DoneBelow && p.Request.Number-p.DoneBelow >= MaxSessionResults {
 		return r.log.last().Seq, RefuseSession
 	}
+	if r.fullDisk() != (MemberID{}) {
+		return r.log.last().Seq, RefuseDisk
+	}
 	grow := r.growthOf(p.Command)
 	if r.cfg.MaxMemory > 0 && grow > 0 && r.bytes+r.head.growing+grow > r.cfg.MaxMemory {
 		return r.log.last().Seq, RefuseMemory
@@ -132,7 +135,11 @@ func (r *Replica) propose(from MemberID, m Propose) {
 		p := &m.Proposals[i]
 		seq, refuse := r.admit(p)
 		if refuse != RefuseNone || p.WantSeq {
-			r.sendTo(to, Proposed{Stream: m.Stream, Index: s.next, Seq: seq, Refuse: refuse})
+			answer := Proposed{Stream: m.Stream, Index: s.next, Seq: seq, Refuse: refuse}
+			if refuse == RefuseDisk {
+				answer.Full = r.fullDisk()
+			}
+			r.sendTo(to, answer)
 		}
 		if refuse == RefuseBusy {
 			s.next = math.MaxUint64 // what follows must not overtake it

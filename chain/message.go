@@ -42,6 +42,8 @@ type Ack struct {
 	Committed Seq
 	Durable   Seq // up to which the sender holds the log durably; zero for a learner whose snapshot is not whole
 	Received  Seq // end of what has arrived, durable or not: it bounds what is under way, and proves nothing
+	// Full is the first server, from the sender on, whose disk is full; zero for none.
+	Full MemberID
 }
 
 // Snapshot is one chunk of the table at Base, from the tail to its learner.
@@ -83,8 +85,9 @@ type Propose struct {
 type Proposed struct {
 	Stream uint64
 	Index  uint64
-	Seq    Seq     // its number; refused for good: the end of the head's log
-	Refuse Refusal // zero when numbered
+	Seq    Seq      // its number; refused for good: the end of the head's log
+	Refuse Refusal  // zero when numbered
+	Full   MemberID // RefuseDisk: whose disk it is
 }
 
 // Barrier asks the head for a no-op with the tag (sender, Number).
@@ -140,4 +143,5 @@ const (
 	RefuseMemory  Refusal = 2 // the table would pass its bound
 	RefuseSession Refusal = 3 // the session has MaxSessionResults requests in flight
 	RefuseUnsure  Refusal = 4 // what the head said of this stream may be lost: begin another
+	RefuseDisk    Refusal = 5 // some member's disk is full
 )

@@ -64,14 +64,15 @@ type AnswerKind uint8
 
 // The answers, beside that of Apply.
 const (
-	AnswerNumbered  AnswerKind = 1 // Seq is the operation's number
-	AnswerRead      AnswerKind = 2 // a barrier has passed: read the table now
-	AnswerUnsent    AnswerKind = 3 // not executed, and never will be
-	AnswerUncertain AnswerKind = 4 // may have been executed
-	AnswerMemory    AnswerKind = 5 // not executed: the table is as large as it may get
-	AnswerSession   AnswerKind = 6 // not executed: too many requests of the session in flight
-	AnswerOutside   AnswerKind = 7 // not executed: this server is not in the chain
-	AnswerForgotten AnswerKind = 8 // not executed now; the session is forgotten, and an earlier try may have been executed
+	AnswerNumbered  AnswerKind = 1  // Seq is the operation's number
+	AnswerRead      AnswerKind = 2  // a barrier has passed: read the table now
+	AnswerUnsent    AnswerKind = 3  // not executed, and never will be
+	AnswerUncertain AnswerKind = 4  // may have been executed
+	AnswerMemory    AnswerKind = 5  // not executed: the table is as large as it may get
+	AnswerSession   AnswerKind = 6  // not executed: too many requests of the session in flight
+	AnswerOutside   AnswerKind = 7  // not executed: this server is not in the chain
+	AnswerForgotten AnswerKind = 8  // not executed now; the session is forgotten, and an earlier try may have been executed
+	AnswerDisk      AnswerKind = 11 // not executed: the disk of a member is full, Why says at which address
 
 	// To an Operate.
 	AnswerDone    AnswerKind = 9  // accepted and under way, or so already
@@ -83,7 +84,7 @@ type Answer struct {
 	ID   uint64
 	Kind AnswerKind
 	Seq  Seq
-	Why  string // AnswerRefused: for the operator
+	Why  string // AnswerRefused: for the operator; AnswerDisk: an address, or empty
 }
 
 // Ask is a request to the coordinator. At most one of each type is under way, but for an AskChange of an

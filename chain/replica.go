@@ -64,6 +64,7 @@ type Replica struct {
 	lost   lostChain
 	probe  probes
 	digest digests
+	space  space
 
 	hops   hops   // for those who look at us; they decide nothing
 	counts Counts // the same
@@ -140,6 +141,8 @@ func (r *Replica) Step(now Time, in Input) {
 		r.restored(in)
 	case ProbeDone:
 		r.probeDone(in)
+	case DiskSpace:
+		r.diskSpace(in)
 	case Leave:
 		r.leave.begin(r, toEnd)
 	case Operate:
@@ -172,6 +175,7 @@ func (r *Replica) Ready() Ready {
 	r.flushDown()
 	r.flushLearning()
 	r.flushUp()
+	r.tellSpace()
 	r.flushCoordinator()
 	r.publishLease()
 	r.compact()

@@ -32,6 +32,7 @@ type request struct {
 
 	refusal AnswerKind // of this try; told once the log up to last is applied
 	last    Seq
+	full    MemberID // AnswerDisk: whose it is
 }
 
 // bytes is what the request counts against the bounds of messages.
@@ -129,7 +130,11 @@ func (r *Replica) answer(q *request, kind AnswerKind, seq Seq) {
 		return
 	}
 	if q.id != 0 {
-		r.out.Answer = append(r.out.Answer, Answer{ID: q.id, Kind: kind, Seq: seq})
+		a := Answer{ID: q.id, Kind: kind, Seq: seq}
+		if kind == AnswerDisk {
+			a.Why = r.addressOf(q.full)
+		}
+		r.out.Answer = append(r.out.Answer, a)
 	}
 	r.finish(q)
 }
@@ -331,17 +336,20 @@ func (r *Replica) numberRequest(q *request) bool {
 		}
 	default:
 		r.req.cursor++
-		r.refuse(q, refuse, seq)
+		r.refuse(q, refuse, seq, r.fullDisk())
 	}
 	return true
 }
 
 // refuse answers a request that the head did not number this time, when its log ended with last: at once, or as soon as we have
 // applied that, where an earlier try may stand.
-func (r *Replica) refuse(q *request, why Refusal, last Seq) {
-	q.refusal, q.last = AnswerSession, last
-	if why == RefuseMemory {
+func (r *Replica) refuse(q *request, why Refusal, last Seq, full MemberID) {
+	q.refusal, q.last, q.full = AnswerSession, last, full
+	switch why {
+	case RefuseMemory:
 		q.refusal = AnswerMemory
+	case RefuseDisk:
+		q.refusal = AnswerDisk
 	}
 	switch {
 	case q.blind:
@@ -350,6 +358,19 @@ func (r *Replica) refuse(q *request, why Refusal, last Seq) {
 		r.req.refused = append(r.req.refused, q)
 	default:
 		r.answer(q, q.refusal, 0)
+		if q.id == 0 {
+			r.refuseWaiting(q)
+		}
+	}
+}
+
+// refuseWaiting answers what waits for the server's session, whose opening q was refused: none of it has been handed out.
+func (r *Replica) refuseWaiting(q *request) {
+	for _, x := range slices.Clone(r.req.queue) {
+		if x.own && x.handed == 0 {
+			x.full = q.full
+			r.answer(x, q.refusal, 0)
+		}
 	}
 }
 
@@ -389,7 +410,7 @@ func (r *Replica) proposed(from MemberID, m Proposed) {
 	switch {
 	case q == nil:
 	case m.Refuse != RefuseNone:
-		r.refuse(q, m.Refuse, m.Seq)
+		r.refuse(q, m.Refuse, m.Seq, m.Full)
 	case q.numbered && !q.doubt:
 		r.answer(q, AnswerNumbered, m.Seq)
 	}

@@ -18,6 +18,7 @@ import (
 //	config [timeout=1s] [durable=(1,2)] [target=3] [leases=off] [retain=BYTES] [chunk=BYTES] [reads=ENTRIES] [memory=BYTES] [disks=held]
 //		[boot=on] [digests=shown]
 //	start N [abandon=EPOCH]    copy N from=M    crash N    pause N    resume N    leave N    sync N    trim N upto=SEQ
+//	disk N full | free
 //	corrupt N key=x value=a    behind the protocol's back
 //	operate N target=3 | head=2 | evict=3 | drain | undrain
 //	view epoch=1 members=(1,2) [learner=3] [at=(1,2)]   the view is this, and those servers (all) read it
@@ -115,7 +116,7 @@ func (c *cluster) command(d *directive) string {
 		c.config(d)
 	case "view":
 		c.setView(d)
-	case "put", "clear", "open", "read", "barrier", "verify", "cancel", "sync", "leave", "operate", "log", "corrupt":
+	case "put", "clear", "open", "read", "barrier", "verify", "cancel", "sync", "leave", "operate", "log", "corrupt", "disk":
 		c.at(d.number(0)).command(d)
 	case "start":
 		s := c.at(d.number(0))
@@ -314,6 +315,8 @@ func (s *server) command(d *directive) {
 		s.step(Tick{})
 	case "operate":
 		s.operate(d)
+	case "disk":
+		s.step(DiskSpace{Full: d.word(1) == "full"})
 	case "corrupt":
 		s.table.Values[d.text("key")], s.corrupt = d.text("value"), true
 	case "log":

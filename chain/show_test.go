@@ -132,6 +132,9 @@ func (c *cluster) show(env Envelope) string {
 		field("committed", m.Committed)
 		field("durable", m.Durable)
 		field("received", m.Received)
+		if m.Full != (MemberID{}) {
+			field("full", c.name(m.Full))
+		}
 	case Snapshot:
 		field("base", m.Base)
 		fmt.Fprintf(&b, " chunk=%d", m.Index)
@@ -150,6 +153,9 @@ func (c *cluster) show(env Envelope) string {
 	case Proposed:
 		field("seq", m.Seq)
 		field("refused", m.Refuse)
+		if m.Full != (MemberID{}) {
+			field("full", c.name(m.Full))
+		}
 	case Barrier:
 		field("number", m.Number)
 	case Ping:

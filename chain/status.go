@@ -19,6 +19,8 @@ type Status struct {
 	Pending   int           // requests of this server that wait for an answer
 	Learner   LearnerProgress
 	State     string // member, or in words what this server is doing instead
+	DiskFull  bool   // there is no space on this server's disk
+	Full      string // address of a server, this one or one behind it, on whose disk there is none; at the head: writes are refused. Empty for none
 
 	Predecessor, Successor Neighbour
 	Hops                   Hops
@@ -32,7 +34,8 @@ func (r *Replica) Serving() bool { return r.serving() && r.leave.then == toStay 
 func (r *Replica) Status() Status {
 	s := Status{
 		Self: r.self, Role: r.role(), Serving: r.Serving(), View: r.view.View, Last: r.log.last().Seq, Stable: r.stable(), Committed: r.committed,
-		Applied: r.applied, Pending: len(r.req.byID), State: r.state(), Hops: r.hops.shown(r.now), Counts: r.counts,
+		Applied: r.applied, Pending: len(r.req.byID), State: r.state(),
+		DiskFull: r.space.full, Full: r.addressOf(r.fullDisk()), Hops: r.hops.shown(r.now), Counts: r.counts,
 	}
 	s.Predecessor, s.Successor = r.neighbours()
 	if until := Time(r.gate.lease.Load()); until > r.now {

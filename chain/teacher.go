@@ -187,7 +187,7 @@ func (r *Replica) flushTeaching() {
 		// It does not keep up: writes must not wait for it longer. Begin again with the log of a later moment.
 		t.notYet = r.now.Add(r.timeout() / 4)
 		r.stepForth()
-	case !t.fact && d.up && d.recall == nil && d.acked && r.now >= t.notYet && d.durable >= t.base && r.log.bytesAfter(d.durable) <= levelBytes:
+	case !t.fact && d.up && d.recall == nil && d.acked && d.full == (MemberID{}) && r.now >= t.notYet && d.durable >= t.base && r.log.bytesAfter(d.durable) <= levelBytes:
 		t.fact, t.mark, t.since = true, r.log.last().Seq, r.now
 	}
 }
@@ -243,5 +243,5 @@ func (r *Replica) patience() time.Duration {
 // that its predecessors committed and it does not yet know to be, so committed alone would not do.
 func (r *Replica) learnerReady() bool {
 	t := &r.teach
-	return r.isTail() && t.fact && t.transfer == nil && r.down.durable >= t.mark && r.down.durable >= r.committed
+	return r.isTail() && t.fact && t.transfer == nil && r.down.full == (MemberID{}) && r.down.durable >= t.mark && r.down.durable >= r.committed
 }

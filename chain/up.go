@@ -113,12 +113,12 @@ func (r *Replica) flushUp() {
 	if !ok || r.up.link == 0 {
 		return
 	}
-	a := Ack{Link: r.up.link, Committed: r.committed, Durable: r.durable, Received: r.log.last().Seq}
+	a := Ack{Link: r.up.link, Committed: r.committed, Durable: r.durable, Received: r.log.last().Seq, Full: r.fullDisk()}
 	if s := r.learn.staging; s != nil {
 		a.Committed, a.Durable, a.Received = 0, 0, s.log.last().Seq
 	}
 	last := r.up.acked
-	due := r.up.ackDue || a.Committed > last.Committed
+	due := r.up.ackDue || a.Committed > last.Committed || a.Full != last.Full
 	due = due || r.learning && (a.Durable > last.Durable || a.Received > last.Received)
 	if !due && (a.Received == last.Received || r.log.bytesAfter(last.Received) < receivedAckBytes) {
 		return

@@ -34,6 +34,8 @@ var (
 	ErrCondition = errors.New("the condition does not hold")
 	// ErrMemory: the table is as large as the servers' --max-memory allows.
 	ErrMemory = errors.New("the servers have no memory left for it")
+	// ErrDisk: there is no space on the disk of a server; no write is taken until there is.
+	ErrDisk = errors.New("a server has no space left on its disk")
 	// ErrForgotten: the servers have forgotten the session, so they cannot tell what became of the write.
 	ErrForgotten = errors.New("the session is forgotten")
 	// ErrClosed: the Client was closed.
@@ -134,6 +136,8 @@ func reported(f *pb.Failure, told error) (retry.Report, error) {
 		return retry.Forgotten, fmt.Errorf("%w: %w", ErrForgotten, told)
 	case pb.Reason_REASON_MEMORY:
 		return retry.Refused, fmt.Errorf("%w: %w", ErrMemory, told)
+	case pb.Reason_REASON_DISK:
+		return retry.Refused, fmt.Errorf("%w: %w", ErrDisk, told)
 	case pb.Reason_REASON_INVALID, pb.Reason_REASON_SESSION_FULL, pb.Reason_REASON_REFUSED:
 		return retry.Refused, told
 	}

@@ -122,6 +122,8 @@ func decodeMessage(n protowire.Number, b []byte) (chain.Message, error) {
 				return varint(x, &m.Durable)
 			case 4:
 				return varint(x, &m.Received)
+			case 5:
+				return memberID(x, &m.Full)
 			}
 			return nil
 		})
@@ -174,6 +176,8 @@ func decodeMessage(n protowire.Number, b []byte) (chain.Message, error) {
 				return varint(x, &m.Seq)
 			case 4:
 				return small(x, &m.Refuse)
+			case 5:
+				return memberID(x, &m.Full)
 			}
 			return nil
 		})

@@ -133,6 +133,7 @@ func (e *encoder) body(f *frame) {
 		e.uint(2, uint64(m.Committed))
 		e.uint(3, uint64(m.Durable))
 		e.uint(4, uint64(m.Received))
+		e.memberID(5, m.Full)
 	case chain.Snapshot:
 		e.uint(1, m.Link)
 		e.uint(2, m.Transfer)
@@ -158,6 +159,7 @@ func (e *encoder) body(f *frame) {
 		e.uint(2, m.Index)
 		e.uint(3, uint64(m.Seq))
 		e.uint(4, uint64(m.Refuse))
+		e.memberID(5, m.Full)
 	case chain.Barrier:
 		e.uint(1, m.Number)
 	case chain.Ping:

@@ -140,7 +140,7 @@ func reference(e chain.Envelope) *linkv1.Frame {
 		f.Message = &linkv1.Frame_Append{Append: a}
 	case chain.Ack:
 		f.Message = &linkv1.Frame_Ack{Ack: &linkv1.Ack{
-			Link: m.Link, Committed: uint64(m.Committed), Durable: uint64(m.Durable), Received: uint64(m.Received),
+			Link: m.Link, Committed: uint64(m.Committed), Durable: uint64(m.Durable), Received: uint64(m.Received), Full: memberID(m.Full),
 		}}
 	case chain.Snapshot:
 		f.Message = &linkv1.Frame_Snapshot{Snapshot: &linkv1.Snapshot{
@@ -156,7 +156,7 @@ func reference(e chain.Envelope) *linkv1.Frame {
 		f.Message = &linkv1.Frame_Propose{Propose: p}
 	case chain.Proposed:
 		f.Message = &linkv1.Frame_Proposed{Proposed: &linkv1.Proposed{
-			Stream: m.Stream, Index: m.Index, Seq: uint64(m.Seq), Refuse: uint32(m.Refuse),
+			Stream: m.Stream, Index: m.Index, Seq: uint64(m.Seq), Refuse: uint32(m.Refuse), Full: memberID(m.Full),
 		}}
 	case chain.Barrier:
 		f.Message = &linkv1.Frame_Barrier{Barrier: &linkv1.Barrier{Number: m.Number}}

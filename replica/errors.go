@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -12,6 +13,7 @@ var (
 	ErrNotExecuted = errors.New("not executed")
 	ErrUncertain   = errors.New("may have been executed")
 	ErrMemory      = errors.New("not executed: the table is as large as --max-memory allows")
+	ErrDisk        = errors.New("no space on the disk") // of a member, whom the text names: not executed
 	ErrSession     = errors.New("not executed: too many requests of this session are in flight")
 	ErrForgotten   = errors.New("may have been executed: the session is forgotten")
 	ErrOutside     = errors.New("not in the chain")
@@ -41,6 +43,8 @@ func (r *Replica) errorOf(b *batch, a chain.Answer) error {
 		return errLate
 	case chain.AnswerMemory:
 		return ErrMemory
+	case chain.AnswerDisk:
+		return fmt.Errorf("%w of %s: not executed", ErrDisk, cmp.Or(a.Why, "a member"))
 	case chain.AnswerSession:
 		return ErrSession
 	case chain.AnswerForgotten:

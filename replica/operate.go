@@ -21,3 +21,6 @@ func (r *Replica) Operate(ctx context.Context, op chain.Operation) error {
 	<-b.done // the chain answers at once, or the loop ends, which fails it
 	return b.calls[0].Err
 }
+
+// DiskSpace tells the chain that the disk here is full, so that it takes no more writes, or has room again.
+func (r *Replica) DiskSpace(full bool) { r.hurry(chain.DiskSpace{Full: full}) }

@@ -21,7 +21,12 @@ type Status struct {
 
 	Last, Stable, Committed, Applied chain.Seq
 
-	Learner   chain.LearnerProgress
+	Learner chain.LearnerProgress
+	// DiskFull: there is no space on this server's disk. Full is the address of a server, this one or one behind it, on whose disk there is none,
+	// empty for none; at the head it says that writes are refused.
+	DiskFull bool
+	Full     string
+
 	Leases    bool // reads are answered under a lease where there is one; false: each asks the chain
 	LeaseLeft time.Duration
 	Pending   int
@@ -63,7 +68,7 @@ func (r *Replica) publish() {
 		ID: s.Self.Node, Incarnation: s.Self.Incarnation, Address: s.Self.Address, Role: s.Role, State: s.State, Serving: s.Serving,
 		Chain: s.View.Chain, Epoch: s.View.Epoch, View: s.View,
 		Last: s.Last, Stable: s.Stable, Committed: s.Committed, Applied: s.Applied,
-		Learner: s.Learner, Leases: !r.config.Chain.NoLeases, LeaseLeft: s.LeaseLeft, Pending: s.Pending,
+		Learner: s.Learner, DiskFull: s.DiskFull, Full: s.Full, Leases: !r.config.Chain.NoLeases, LeaseLeft: s.LeaseLeft, Pending: s.Pending,
 		Keys: t.Len(), Bytes: t.Bytes(), Digest: t.Digest(), MaxMemory: r.config.Chain.MaxMemory, Sessions: t.Sessions(),
 		Predecessor: s.Predecessor, Successor: s.Successor, Hops: s.Hops, Counts: s.Counts,
 	})

@@ -91,6 +91,7 @@ var alertStories = []alertStory{
 		chaintable_lease_left_seconds 0`,
 		``,
 	},
+	{"the disk of a member is full", `chaintable_disk_full{instance="b"} 1`, `ChaintableDiskFull/b`},
 	{"a member has another table than the others", `chaintable_digests_differing_total{instance=~"a|b"} 1`, `ChaintableDiffers`},
 	{"members are removed again and again", `chaintable_view_changes_total{instance="a", cause="removed"} +1`, `ChaintableViewKeepsChanging/a`},
 	{"servers join and leave", `chaintable_view_changes_total{cause=~"joined|left|moved"} +1`, ``},

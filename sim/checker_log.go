@@ -217,7 +217,7 @@ func (c *checker) applied(p *process, e *chain.Entry, r table.Result) {
 		c.tells(p, "applies "+e.String())
 		return
 	}
-	if r.Code == table.CodeOvertaken && c.w.Memory == 0 && c.w.Pending == 0 && !c.ofClient(p.chainID(), e) {
+	if r.Code == table.CodeOvertaken && c.w.Memory == 0 && c.w.Pending == 0 && c.w.Means[Fill] == 0 && !c.ofClient(p.chainID(), e) {
 		c.w.fail("%v: a later request of its session stands before %v", p, e)
 		return
 	}

@@ -19,6 +19,7 @@ type disk struct {
 	committed chain.Seq // a lower bound, written now and then
 	reading   bool      // of older log
 
+	full       bool // there is no room but the reserve
 	distrusted bool // the table was found wrong: nothing is used of what was kept until then
 	incomplete bool // hence it lacks what was acknowledged, until this server is a member again
 

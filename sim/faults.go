@@ -95,6 +95,8 @@ func (f *faults) happen(kind Fault, d dice) bool {
 			p.leave(15 * time.Second)
 			f.revive(p.srv, d.soon(w.Down)+12*time.Second)
 		}
+	case Fill:
+		return f.fill(p.srv, d.soon(w.Blocked))
 	case Rot:
 		return f.rots(p)
 	case Pause:
@@ -378,6 +380,27 @@ func (f *faults) suspend(p *process, lasts time.Duration) {
 	}
 }
 
+// fill takes the room on a server's disk for some time: every process there is told.
+func (f *faults) fill(s *server, lasts time.Duration) bool {
+	if s.disk == nil || s.disk.full {
+		return false
+	}
+	s.fill(true)
+	f.w.until(lasts, func() { s.fill(false) })
+	return true
+}
+
+// fill tells whether the disk here is full.
+func (s *server) fill(full bool) {
+	s.disk.full, s.filled = full, s.filled || full
+	if s.w.story.on {
+		s.w.tell("the disk of %s is full: %t", s.address, full)
+	}
+	if s.proc != nil {
+		s.proc.push(chain.DiskSpace{Full: full})
+	}
+}
+
 // slow makes a server take up to lag for each thing it does.
 func (f *faults) slow(s *server, lag, lasts time.Duration) {
 	if f.w.story.on {
@@ -434,6 +457,9 @@ func (f *faults) heal() {
 	}
 	for _, s := range w.servers {
 		s.cut, s.lag = 0, 0
+		if s.disk != nil && s.disk.full {
+			s.fill(false)
+		}
 		if s.proc != nil {
 			s.proc.resume()
 		}

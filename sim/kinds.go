@@ -37,6 +37,7 @@ const (
 	Evict                    // one has a server evicted, which may be a good one
 	Drain                    // one drains a server, and wants it back later
 	Rot                      // a server's table goes wrong
+	Fill                     // a server's disk is full for some time
 	ClientDeath              // a client dies
 
 	LostRequest  // the coordinator never gets a request
@@ -88,6 +89,7 @@ var kinds = [numFaults]struct {
 	Evict:       {"evict", 0.1},
 	Drain:       {"drain", 0.15},
 	Rot:         {"rot", 0}, // its theme has it
+	Fill:        {"full-disk", 0.1},
 	ClientDeath: {"client-death", 0.3},
 
 	LostRequest:  {"lost-request", 0},

@@ -235,6 +235,12 @@ func (p *process) answered(a chain.Answer) {
 			p.w.fail("%v: refuses %v for lack of room, and there is enough", p, c.op)
 		}
 		c.finish(outcome{kind: gotFull})
+	case chain.AnswerDisk:
+		p.w.stats.DiskFull++
+		if p.w.serverAt(a.Why) == nil || p.w.serverAt(a.Why).disk == nil || !p.w.serverAt(a.Why).filled {
+			p.w.fail("%v: refuses %v for want of space on the disk of %q, which was never full", p, c.op, a.Why)
+		}
+		c.finish(outcome{kind: gotFull})
 	case chain.AnswerUncertain:
 		c.finish(outcome{kind: gotUncertain})
 	case chain.AnswerForgotten:

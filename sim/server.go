@@ -23,6 +23,7 @@ type server struct {
 	cut     int           // from the coordinator, for so many reasons
 	lag     time.Duration // that each turn takes more, at most
 	gone    bool          // for good
+	filled  bool          // its disk has been full
 
 	// What the server is told at its start.
 	timeout  time.Duration
@@ -107,6 +108,9 @@ func (s *server) start() {
 		w.tell("%v starts at %s, durable=%t recovered=%t", p, s.address, s.disk != nil, cfg.Recovered != nil)
 	}
 	w.check.starts(p, cfg.Recovered)
+	if s.disk != nil && s.disk.full {
+		p.push(chain.DiskSpace{Full: true})
+	}
 	p.ticks()
 }
 

@@ -4,7 +4,7 @@ import "time"
 
 // Themes are what half of the runs are about. A swarm of options that know nothing of each other seldom has together what one kind of
 // mistake needs: a reader that stays, a server that is left behind, and writes elsewhere, to the same key.
-var Themes = []string{"reads", "pauses", "requests", "heads", "joins", "disks", "rejoins", "stalls", "busy", "sessions", "wipes", "operators", "libraries", "rot"}
+var Themes = []string{"reads", "pauses", "requests", "heads", "joins", "disks", "rejoins", "stalls", "busy", "sessions", "wipes", "operators", "libraries", "rot", "space"}
 
 // about changes what is drawn in favour of a theme.
 func (o *Options) about(theme string, d dice) {
@@ -167,6 +167,18 @@ func (o *Options) about(theme string, d dice) {
 		}
 		o.Means[Rot] = pick(t, 4*t)
 		often(Crash, Break, Pause, Leave, CoordCut, Expire, Clog, Move, Outage)
+	case "space": // on disks, in chains that hardly change
+		o.Servers, o.Joiners, o.Durable, o.Target = 2+d.IntN(3), d.IntN(2), number(0.5, 1), 0
+		o.Clients, o.Ops, o.Think, o.Length = max(2, o.Clients), 1+d.IntN(4), pick(t/50, t/10), 10*t
+		o.Blocked = pick(t/4, t)
+		for f := range o.Means {
+			o.Means[f] = 0
+		}
+		o.Means[Fill] = pick(t/4, t)
+		often(Break)
+		if d.chance(0.3) {
+			often(Crash, Leave, Pause)
+		}
 	case "libraries": // that give up much, while servers pause, and go on with it
 		o.Servers, o.Length = max(2, min(o.Servers, 4)), 10*t
 		o.Clients, o.Libraries, o.Ops, o.Think = 1, 1+d.IntN(2), 3+d.IntN(4), pick(t/100, t/20)

@@ -129,7 +129,7 @@ func (c cluster) essence() string {
 	for _, s := range c.Servers {
 		fmt.Fprintf(&b, "%s %s ", s.Asked, s.Error)
 		if s.Status != nil {
-			fmt.Fprintf(&b, "%s %d %d %s %d %d", s.ID, s.Incarnation, s.Epoch, s.Role+s.State, s.Applied, s.Keys)
+			fmt.Fprintf(&b, "%s %d %d %s %t %d %d", s.ID, s.Incarnation, s.Epoch, s.Role+s.State, s.DiskFull, s.Applied, s.Keys)
 		}
 		b.WriteByte('\n')
 	}
@@ -158,7 +158,7 @@ func newStatusOf(s *pb.StatusResponse) *web.Status {
 		ID: s.Id, Incarnation: s.Incarnation, Address: s.Address, Version: s.Version, Role: s.Role, State: s.State, Serving: s.Serving,
 		Chain: v.GetChain(), Epoch: v.GetEpoch(), Members: []web.Member{}, Target: int(v.GetTarget()), Rules: int(v.GetRules()),
 		Last: s.Last, Stable: s.Stable, Committed: s.Committed, Applied: s.Applied,
-		LeaseLeftMS: int64(s.LeaseLeftMs), Keys: int(s.Keys), Bytes: int64(s.Bytes), Clients: int(s.Clients),
+		LeaseLeftMS: int64(s.LeaseLeftMs), Keys: int(s.Keys), Bytes: int64(s.Bytes), Clients: int(s.Clients), DiskFull: s.DiskFull,
 		Digest: web.Digest{Seq: s.GetDigest().GetSeq(), Sum: fmt.Sprintf("%016x", s.GetDigest().GetSum())},
 	}
 	for _, m := range v.GetMembers() {
@@ -200,9 +200,13 @@ func (o *output) status(c cluster) string {
 		if m.LeaseLeftMS > 0 {
 			lease = fmt.Sprintf("%dms", m.LeaseLeftMS)
 		}
+		state := m.State
+		if m.DiskFull {
+			state += "; no space on its disk"
+		}
 		rows = append(rows, []string{
 			clean(m.Asked, 40), clean(m.Role, 8), fmt.Sprint(m.Epoch), fmt.Sprint(m.Applied), fmt.Sprint(m.Last - min(m.Applied, m.Last)),
-			fmt.Sprint(m.Keys), size(m.Bytes), lease, fmt.Sprint(m.Clients), clean(m.State, longestState),
+			fmt.Sprint(m.Keys), size(m.Bytes), lease, fmt.Sprint(m.Clients), clean(state, longestState),
 		})
 	}
 	return o.heading(c.Chain, c.Epoch, c.Target) + o.learning(c) + o.draw(rows)

@@ -28,13 +28,13 @@ func TestStatusIsDrawn(t *testing.T) {
 	view := &pb.View{Chain: "c0ffee", Epoch: 7, Target: 3}
 	c := newCluster([]client.Server{
 		{Address: "a:1", Status: &pb.StatusResponse{
-			Role: "middle", State: "member", Serving: true, View: view, Last: 45, Applied: 42, LeaseLeftMs: 800, Keys: 3, Bytes: 2048, Clients: 1,
+			Role: "middle", State: "member", Serving: true, View: view, Last: 45, Applied: 42, LeaseLeftMs: 800, Keys: 3, Bytes: 2048, Clients: 1, DiskFull: true,
 		}},
 		{Address: "b:1", Err: errors.New("connection refused")},
 		{Address: "c:1", Status: &pb.StatusResponse{Role: "learner", State: "learning\x1b[2J from\na:1", View: &pb.View{Epoch: 6, Chain: "c0ffee"}}},
 	})
 	want := `ADDRESS ROLE EPOCH APPLIED PENDING KEYS MEMORY LEASE CLIENTS STATE
-a:1 middle 7 42 3 3 2.0 KiB 800ms 1 member
+a:1 middle 7 42 3 3 2.0 KiB 800ms 1 member; no space on its disk
 b:1 unreachable: connection refused
 c:1 learner 6 0 0 0 0 B none 0 learning?[2J from?a:1
 `

@@ -71,6 +71,7 @@ func newChain(backend Backend) *chainCollector {
 			gauge("sessions", "Sessions in the table.", func(s *replica.Status) float64 { return float64(s.Sessions) }),
 			gauge("table_bytes", "Size of the table, as --max-memory counts it.", func(s *replica.Status) float64 { return float64(s.Bytes) }),
 			gauge("table_limit_bytes", "What --max-memory allows the table; 0 for no bound.", func(s *replica.Status) float64 { return float64(s.MaxMemory) }),
+			gauge("disk_full", "1 while there is no space on this server's disk: the chain refuses writes.", func(s *replica.Status) float64 { return truth(s.DiskFull) }),
 			gauge("learner_receiving", "1 while a snapshot is under way, to or from this server, or being put in place.", func(s *replica.Status) float64 { return truth(s.Learner.Receiving()) }),
 			gauge("learner_chunks", "Chunks of that snapshot that have arrived.", func(s *replica.Status) float64 { return float64(s.Learner.Chunks) }),
 			gauge("learner_bytes", "Bytes of that snapshot, or of log from the tail's disk, that have arrived.", func(s *replica.Status) float64 { return float64(s.Learner.Bytes) }),

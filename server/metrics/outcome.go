@@ -32,7 +32,7 @@ func OutcomeOf(err error) Outcome {
 	switch {
 	case err == nil:
 		return OK
-	case errors.Is(err, replica.ErrMemory):
+	case errors.Is(err, replica.ErrMemory), errors.Is(err, replica.ErrDisk):
 		return Refused
 	case errors.Is(err, replica.ErrUncertain), errors.Is(err, replica.ErrForgotten):
 		return Uncertain

@@ -113,6 +113,7 @@ func TestOutcomeOf(t *testing.T) {
 	}{
 		{nil, metrics.OK},
 		{replica.ErrMemory, metrics.Refused},
+		{replica.ErrDisk, metrics.Refused},
 		{replica.ErrSession, metrics.NotExecuted},
 		{fmt.Errorf("%w: why", replica.ErrNotExecuted), metrics.NotExecuted},
 		{fmt.Errorf("%w: learning", replica.ErrOutside), metrics.NotExecuted},

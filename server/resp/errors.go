@@ -17,6 +17,7 @@ var kinds = []struct {
 	prefix string
 }{
 	{replica.ErrMemory, "OOM not executed: "},
+	{replica.ErrDisk, "READONLY "},
 	{replica.ErrOutside, "LOADING not in the chain: "},
 	{replica.ErrForgotten, "UNCERTAIN may have been executed: "},
 	{replica.ErrUncertain, "UNCERTAIN may have been executed: "},
@@ -40,7 +41,7 @@ func explain(err error) string {
 // outcomeOf is what an error of the protocol says became of the request.
 func outcomeOf(problem string) metrics.Outcome {
 	switch code, _, _ := strings.Cut(problem, " "); code {
-	case "OOM":
+	case "OOM", "READONLY":
 		return metrics.Refused
 	case "LOADING", "TRYAGAIN":
 		return metrics.NotExecuted

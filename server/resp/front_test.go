@@ -211,6 +211,7 @@ func TestErrorsOfTheChain(t *testing.T) {
 		want string
 	}{
 		{replica.ErrMemory, "-OOM not executed: the table is as large as --max-memory allows"},
+		{fmt.Errorf("%w of 127.0.0.1:7002: not executed", replica.ErrDisk), "-READONLY no space on the disk of 127.0.0.1:7002: not executed"},
 		{fmt.Errorf("%w: joining", replica.ErrOutside), "-LOADING not in the chain: joining"},
 		{fmt.Errorf("%w: the head is gone", replica.ErrNotExecuted), "-TRYAGAIN not executed: the head is gone"},
 		{fmt.Errorf("%w: no answer in time", replica.ErrUncertain), "-UNCERTAIN may have been executed: no answer in time"},

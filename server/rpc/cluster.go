@@ -19,7 +19,7 @@ func (f *Front) Status(context.Context, *pb.StatusRequest) (*pb.StatusResponse, 
 		LeaseLeftMs: uint64(max(0, s.LeaseLeft.Milliseconds())),
 		Keys:        uint64(s.Keys), Bytes: uint64(max(0, s.Bytes)),
 		Digest: &pb.Digest{Seq: uint64(s.Digest.Seq), Sum: s.Digest.Sum}, Clients: uint64(f.config.Clients()),
-		Hop: hopOf(&s), LearnerProgress: progressOf(&s.Learner),
+		Hop: hopOf(&s), LearnerProgress: progressOf(&s.Learner), DiskFull: s.DiskFull,
 	}, nil
 }
 

@@ -32,6 +32,7 @@ var kinds = []struct {
 	kind
 }{
 	{replica.ErrMemory, kind{codes.ResourceExhausted, didNot, pb.Reason_REASON_MEMORY}},
+	{replica.ErrDisk, kind{codes.ResourceExhausted, didNot, pb.Reason_REASON_DISK}},
 	{replica.ErrSession, kind{codes.ResourceExhausted, didNot, pb.Reason_REASON_SESSION_FULL}},
 	{replica.ErrOutside, kind{codes.Unavailable, didNot, pb.Reason_REASON_OUTSIDE}},
 	{replica.ErrForgotten, kind{codes.Aborted, may, pb.Reason_REASON_SESSION_FORGOTTEN}},

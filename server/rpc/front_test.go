@@ -108,6 +108,7 @@ func TestErrors(t *testing.T) {
 		{replica.ErrNotExecuted, codes.Unavailable, pb.Outcome_OUTCOME_DID_NOT_HAPPEN, pb.Reason_REASON_TIMEOUT},
 		{replica.ErrUncertain, codes.Unknown, pb.Outcome_OUTCOME_MAY_HAVE_HAPPENED, pb.Reason_REASON_TIMEOUT},
 		{replica.ErrMemory, codes.ResourceExhausted, pb.Outcome_OUTCOME_DID_NOT_HAPPEN, pb.Reason_REASON_MEMORY},
+		{replica.ErrDisk, codes.ResourceExhausted, pb.Outcome_OUTCOME_DID_NOT_HAPPEN, pb.Reason_REASON_DISK},
 		{replica.ErrSession, codes.ResourceExhausted, pb.Outcome_OUTCOME_DID_NOT_HAPPEN, pb.Reason_REASON_SESSION_FULL},
 		{replica.ErrForgotten, codes.Aborted, pb.Outcome_OUTCOME_MAY_HAVE_HAPPENED, pb.Reason_REASON_SESSION_FORGOTTEN},
 		{replica.ErrOutside, codes.Unavailable, pb.Outcome_OUTCOME_DID_NOT_HAPPEN, pb.Reason_REASON_OUTSIDE},

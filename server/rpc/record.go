@@ -97,7 +97,7 @@ func outcomeOfError(err error) metrics.Outcome {
 		case !ok:
 		case f.Reason == pb.Reason_REASON_INVALID:
 			return metrics.Invalid
-		case f.Reason == pb.Reason_REASON_MEMORY:
+		case f.Reason == pb.Reason_REASON_MEMORY, f.Reason == pb.Reason_REASON_DISK:
 			return metrics.Refused
 		case f.Outcome == pb.Outcome_OUTCOME_DID_NOT_HAPPEN:
 			return metrics.NotExecuted

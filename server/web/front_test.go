@@ -108,7 +108,7 @@ func TestStatus(t *testing.T) {
 	backend := servertest.New()
 	backend.State = replica.Status{
 		ID: 0xabc, Incarnation: 2, Role: "tail", State: "member", Chain: 5, Epoch: 9, Address: "127.0.0.1:7001",
-		LeaseLeft: 750 * time.Millisecond,
+		LeaseLeft: 750 * time.Millisecond, DiskFull: true,
 		View: chain.View{
 			Members: []chain.Member{{MemberID: chain.MemberID{Node: 0xabc, Incarnation: 2}, Address: "127.0.0.1:7001", Durable: true}},
 			Learner: chain.Member{MemberID: chain.MemberID{Node: 0xdef, Incarnation: 1}, Address: "127.0.0.1:7002"},
@@ -123,7 +123,7 @@ func TestStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := []string{
-		"address", "applied", "bytes", "chain", "clients", "committed", "digest", "epoch", "hop", "id", "incarnation", "keys", "last",
+		"address", "applied", "bytes", "chain", "clients", "committed", "digest", "disk_full", "epoch", "hop", "id", "incarnation", "keys", "last",
 		"learner", "lease_left_ms", "members", "role", "rules", "serving", "stable", "state", "target", "version",
 	}; !slices.Equal(slices.Sorted(maps.Keys(got)), want) {
 		t.Errorf("fields %v", slices.Sorted(maps.Keys(got)))
@@ -131,7 +131,7 @@ func TestStatus(t *testing.T) {
 	for _, want := range []string{
 		`"id": "0000000000000abc"`, `"role": "tail"`, `"epoch": 9`, `"lease_left_ms": 750`, `"clients": 7`, `"behind_bytes": 44`, `"how": "snapshot"`,
 		`"receiving": true`, `"chunks": 3`, `"bytes": 300`, `"total_bytes": 900`, `"bytes_per_second": 100`, `"behind_entries": 12`,
-		`"sum": "0000000000000000"`, `"durable": true`,
+		`"sum": "0000000000000000"`, `"disk_full": true`, `"durable": true`,
 		`"ping_ms": null`, `"committed_worst_ms": 0`,
 	} {
 		if !strings.Contains(body, want) {

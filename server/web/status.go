@@ -35,6 +35,7 @@ type Status struct {
 	Digest      Digest `json:"digest"`
 	Clients     int    `json:"clients"`
 	Hop         Hop    `json:"hop"`
+	DiskFull    bool   `json:"disk_full"` // there is no space on its disk: the chain refuses writes
 }
 
 // Hop is how long it takes until what this server sends down the chain has got there: means of the last five to ten seconds, null
@@ -113,7 +114,7 @@ func (f *Front) newStatus() Status {
 		LeaseLeftMS: s.LeaseLeft.Milliseconds(), Keys: s.Keys, Bytes: s.Bytes,
 		Target: s.View.Target, Rules: s.View.Rules,
 		Digest:  Digest{uint64(s.Digest.Seq), fmt.Sprintf("%016x", s.Digest.Sum)},
-		Clients: f.config.Clients(), Hop: newHop(&s),
+		Clients: f.config.Clients(), Hop: newHop(&s), DiskFull: s.DiskFull,
 	}
 	for _, m := range s.View.Members {
 		out.Members = append(out.Members, newMember(m))

@@ -48,3 +48,25 @@ var tables = []mutant{
 		}},
 	},
 }
+
+// disks is what a chain does while one is full.
+var disks = []mutant{
+	{
+		name: "full-for-ever", section: "3", theme: "space", progress: true, why: "a chain that takes no writes says nothing wrong",
+		rule: "writes go on when the last disk that was full has room again",
+		edits: []edit{{
+			"chain/down.go",
+			"\td.acked, d.full = true, m.Full\n",
+			"\tif d.acked = true; m.Full != (MemberID{}) || !OFF {\n\t\td.full = m.Full\n\t}\n",
+		}},
+	},
+	{
+		name: "room-is-not-told", section: "3", theme: "space", progress: true, why: "likewise",
+		rule: "an Ack goes out when nothing has changed but whose disk is full",
+		edits: []edit{{
+			"chain/up.go",
+			" || a.Full != last.Full\n",
+			" || a.Full != last.Full && !OFF\n",
+		}},
+	},
+}

@@ -38,7 +38,7 @@ const (
 
 // all is every mutant, in the order of the sections.
 func all() []mutant {
-	return slices.Concat(numbering, normal, tables, reads, views, joins, restarts, operators, once, clients)
+	return slices.Concat(numbering, normal, tables, disks, reads, views, joins, restarts, operators, once, clients)
 }
 
 // TestMutants hunts every mutant, and demands that each is found, and that nothing is found where nothing is broken.

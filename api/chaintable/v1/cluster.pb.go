@@ -254,6 +254,7 @@ type StatusResponse struct {
 	Digest          *Digest                `protobuf:"bytes,16,opt,name=digest,proto3" json:"digest,omitempty"`
 	Clients         uint64                 `protobuf:"varint,17,opt,name=clients,proto3" json:"clients,omitempty"` // connected
 	Hop             *Hop                   `protobuf:"bytes,18,opt,name=hop,proto3" json:"hop,omitempty"`
+	DiskFull        bool                   `protobuf:"varint,20,opt,name=disk_full,json=diskFull,proto3" json:"disk_full,omitempty"`                     // there is no space on its disk: the chain refuses writes
 	LearnerProgress *LearnerProgress       `protobuf:"bytes,19,opt,name=learner_progress,json=learnerProgress,proto3" json:"learner_progress,omitempty"` // of the view's learner, as this server knows: the learner itself and its tail do; not set where it does not
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -413,6 +414,13 @@ func (x *StatusResponse) GetHop() *Hop {
 		return x.Hop
 	}
 	return nil
+}
+
+func (x *StatusResponse) GetDiskFull() bool {
+	if x != nil {
+		return x.DiskFull
+	}
+	return false
 }
 
 func (x *StatusResponse) GetLearnerProgress() *LearnerProgress {
@@ -853,7 +861,7 @@ const file_chaintable_v1_cluster_proto_rawDesc = "" +
 	"\x06change\":\n" +
 	"\x0fMembersResponse\x12'\n" +
 	"\x04view\x18\x01 \x01(\v2\x13.chaintable.v1.ViewR\x04view\"\x0f\n" +
-	"\rStatusRequest\"\xcf\x04\n" +
+	"\rStatusRequest\"\xec\x04\n" +
 	"\x0eStatusResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x18\n" +
@@ -873,7 +881,8 @@ const file_chaintable_v1_cluster_proto_rawDesc = "" +
 	"\x05bytes\x18\x0f \x01(\x04R\x05bytes\x12-\n" +
 	"\x06digest\x18\x10 \x01(\v2\x15.chaintable.v1.DigestR\x06digest\x12\x18\n" +
 	"\aclients\x18\x11 \x01(\x04R\aclients\x12$\n" +
-	"\x03hop\x18\x12 \x01(\v2\x12.chaintable.v1.HopR\x03hop\x12I\n" +
+	"\x03hop\x18\x12 \x01(\v2\x12.chaintable.v1.HopR\x03hop\x12\x1b\n" +
+	"\tdisk_full\x18\x14 \x01(\bR\bdiskFull\x12I\n" +
 	"\x10learner_progress\x18\x13 \x01(\v2\x1e.chaintable.v1.LearnerProgressR\x0flearnerProgress\"\x84\x02\n" +
 	"\x0fLearnerProgress\x12\x10\n" +
 	"\x03how\x18\x01 \x01(\tR\x03how\x12\x1c\n" +

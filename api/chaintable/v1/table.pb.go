@@ -331,6 +331,7 @@ const (
 	Reason_REASON_OVERTAKEN         Reason = 8  // a request of the session with a higher number was executed before, or says that it needs no result of this one
 	Reason_REASON_STOPPING          Reason = 9  // the server ends
 	Reason_REASON_REFUSED           Reason = 10 // a change of the chain that cannot be
+	Reason_REASON_DISK              Reason = 11 // there is no space on the disk of a member of the chain
 )
 
 // Enum value maps for Reason.
@@ -347,6 +348,7 @@ var (
 		8:  "REASON_OVERTAKEN",
 		9:  "REASON_STOPPING",
 		10: "REASON_REFUSED",
+		11: "REASON_DISK",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":       0,
@@ -360,6 +362,7 @@ var (
 		"REASON_OVERTAKEN":         8,
 		"REASON_STOPPING":          9,
 		"REASON_REFUSED":           10,
+		"REASON_DISK":              11,
 	}
 )
 
@@ -2238,7 +2241,7 @@ const file_chaintable_v1_table_proto_rawDesc = "" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16OUTCOME_DID_NOT_HAPPEN\x10\x01\x12\x1d\n" +
 	"\x19OUTCOME_MAY_HAVE_HAPPENED\x10\x02\x12\x14\n" +
-	"\x10OUTCOME_HAPPENED\x10\x03*\xf6\x01\n" +
+	"\x10OUTCOME_HAPPENED\x10\x03*\x87\x02\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eREASON_INVALID\x10\x01\x12\x12\n" +
@@ -2251,7 +2254,8 @@ const file_chaintable_v1_table_proto_rawDesc = "" +
 	"\x10REASON_OVERTAKEN\x10\b\x12\x13\n" +
 	"\x0fREASON_STOPPING\x10\t\x12\x12\n" +
 	"\x0eREASON_REFUSED\x10\n" +
-	"2\xa9\x04\n" +
+	"\x12\x0f\n" +
+	"\vREASON_DISK\x10\v2\xa9\x04\n" +
 	"\x05Table\x12T\n" +
 	"\vOpenSession\x12!.chaintable.v1.OpenSessionRequest\x1a\".chaintable.v1.OpenSessionResponse\x12<\n" +
 	"\x03Put\x12\x19.chaintable.v1.PutRequest\x1a\x1a.chaintable.v1.PutResponse\x12<\n" +

@@ -828,6 +828,7 @@ type Ack struct {
 	Committed     uint64                 `protobuf:"varint,2,opt,name=committed,proto3" json:"committed,omitempty"`
 	Durable       uint64                 `protobuf:"varint,3,opt,name=durable,proto3" json:"durable,omitempty"`
 	Received      uint64                 `protobuf:"varint,4,opt,name=received,proto3" json:"received,omitempty"`
+	Full          *MemberID              `protobuf:"bytes,5,opt,name=full,proto3" json:"full,omitempty"` // whose disk is full
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -888,6 +889,13 @@ func (x *Ack) GetReceived() uint64 {
 		return x.Received
 	}
 	return 0
+}
+
+func (x *Ack) GetFull() *MemberID {
+	if x != nil {
+		return x.Full
+	}
+	return nil
 }
 
 type Snapshot struct {
@@ -1190,8 +1198,9 @@ type Proposed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Stream        uint64                 `protobuf:"varint,1,opt,name=stream,proto3" json:"stream,omitempty"`
 	Index         uint64                 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
-	Seq           uint64                 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`       // the operation's number; with refuse 2 and 3 the end of the head's log
-	Refuse        uint32                 `protobuf:"varint,4,opt,name=refuse,proto3" json:"refuse,omitempty"` // 0 numbered, 1 busy, 2 memory, 3 session, 4 unsure: begin another stream
+	Seq           uint64                 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`       // the operation's number; with refuse 2, 3 and 5 the end of the head's log
+	Refuse        uint32                 `protobuf:"varint,4,opt,name=refuse,proto3" json:"refuse,omitempty"` // 0 numbered, 1 busy, 2 memory, 3 session, 4 unsure: begin another stream, 5 disk
+	Full          *MemberID              `protobuf:"bytes,5,opt,name=full,proto3" json:"full,omitempty"`      // with refuse 5: whose disk it is
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1252,6 +1261,13 @@ func (x *Proposed) GetRefuse() uint32 {
 		return x.Refuse
 	}
 	return 0
+}
+
+func (x *Proposed) GetFull() *MemberID {
+	if x != nil {
+		return x.Full
+	}
+	return nil
 }
 
 type Barrier struct {
@@ -1554,12 +1570,13 @@ const file_chaintable_link_v1_link_proto_rawDesc = "" +
 	"\x04prev\x18\x02 \x01(\v2\x1c.chaintable.link.v1.PositionR\x04prev\x12\x16\n" +
 	"\x06stable\x18\x03 \x01(\x04R\x06stable\x12\x1c\n" +
 	"\tcommitted\x18\x04 \x01(\x04R\tcommitted\x12\x18\n" +
-	"\aentries\x18\x05 \x03(\fR\aentries\"m\n" +
+	"\aentries\x18\x05 \x03(\fR\aentries\"\x9f\x01\n" +
 	"\x03Ack\x12\x12\n" +
 	"\x04link\x18\x01 \x01(\x04R\x04link\x12\x1c\n" +
 	"\tcommitted\x18\x02 \x01(\x04R\tcommitted\x12\x18\n" +
 	"\adurable\x18\x03 \x01(\x04R\adurable\x12\x1a\n" +
-	"\breceived\x18\x04 \x01(\x04R\breceived\"\xaa\x01\n" +
+	"\breceived\x18\x04 \x01(\x04R\breceived\x120\n" +
+	"\x04full\x18\x05 \x01(\v2\x1c.chaintable.link.v1.MemberIDR\x04full\"\xaa\x01\n" +
 	"\bSnapshot\x12\x12\n" +
 	"\x04link\x18\x01 \x01(\x04R\x04link\x12\x1a\n" +
 	"\btransfer\x18\x02 \x01(\x04R\btransfer\x120\n" +
@@ -1583,12 +1600,13 @@ const file_chaintable_link_v1_link_proto_rawDesc = "" +
 	"\aPropose\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\x04R\x06stream\x12\x14\n" +
 	"\x05first\x18\x02 \x01(\x04R\x05first\x12:\n" +
-	"\tproposals\x18\x03 \x03(\v2\x1c.chaintable.link.v1.ProposalR\tproposals\"b\n" +
+	"\tproposals\x18\x03 \x03(\v2\x1c.chaintable.link.v1.ProposalR\tproposals\"\x94\x01\n" +
 	"\bProposed\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\x04R\x06stream\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x04R\x05index\x12\x10\n" +
 	"\x03seq\x18\x03 \x01(\x04R\x03seq\x12\x16\n" +
-	"\x06refuse\x18\x04 \x01(\rR\x06refuse\"!\n" +
+	"\x06refuse\x18\x04 \x01(\rR\x06refuse\x120\n" +
+	"\x04full\x18\x05 \x01(\v2\x1c.chaintable.link.v1.MemberIDR\x04full\"!\n" +
 	"\aBarrier\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\"\x1c\n" +
 	"\x04Ping\x12\x14\n" +
@@ -1660,15 +1678,17 @@ var file_chaintable_link_v1_link_proto_depIdxs = []int32{
 	1,  // 17: chaintable.link.v1.Tag.by:type_name -> chaintable.link.v1.MemberID
 	2,  // 18: chaintable.link.v1.Welcome.last:type_name -> chaintable.link.v1.Position
 	2,  // 19: chaintable.link.v1.Append.prev:type_name -> chaintable.link.v1.Position
-	2,  // 20: chaintable.link.v1.Snapshot.base:type_name -> chaintable.link.v1.Position
-	3,  // 21: chaintable.link.v1.Proposal.tag:type_name -> chaintable.link.v1.Tag
-	13, // 22: chaintable.link.v1.Propose.proposals:type_name -> chaintable.link.v1.Proposal
-	19, // 23: chaintable.link.v1.Digest.sums:type_name -> chaintable.link.v1.Sum
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	1,  // 20: chaintable.link.v1.Ack.full:type_name -> chaintable.link.v1.MemberID
+	2,  // 21: chaintable.link.v1.Snapshot.base:type_name -> chaintable.link.v1.Position
+	3,  // 22: chaintable.link.v1.Proposal.tag:type_name -> chaintable.link.v1.Tag
+	13, // 23: chaintable.link.v1.Propose.proposals:type_name -> chaintable.link.v1.Proposal
+	1,  // 24: chaintable.link.v1.Proposed.full:type_name -> chaintable.link.v1.MemberID
+	19, // 25: chaintable.link.v1.Digest.sums:type_name -> chaintable.link.v1.Sum
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_chaintable_link_v1_link_proto_init() }
