@@ -68,7 +68,7 @@ func (r *Replica) carryOut() (more bool) {
 			close(r.left)
 		}
 		if ready.Halt != nil {
-			r.halt(ready.Halt)
+			r.halt(errors.Join(ready.Halt, r.distrust(ready.Halt)))
 			return false
 		}
 	}

@@ -39,6 +39,7 @@ type disk struct {
 	used    chan struct{} // the segment that was prepared may have been taken
 	waiting atomic.Int64  // bytes in the queue
 
+	noRoom        atomic.Bool // the log cannot grow beyond its present segment
 	checkpointing atomic.Bool // one is being written, or about to count
 
 	// Of the goroutine that writes.
@@ -356,11 +357,23 @@ func (r *Replica) readLog(q chain.ReadLog) {
 	r.input(in)
 }
 
-// diskSpace notes whether the log has room to grow.
+// diskSpace tells the chain whether the log has room to grow: when that changes.
 func (r *Replica) diskSpace(err error) {
-	if err != nil {
-		r.notes.Warn(r.config.Logger, "the log has no room to grow", "error", err)
+	full := err != nil
+	if full && !errors.Is(err, storage.ErrNoRoom) {
+		r.notes.Warn(r.config.Logger, "the next segment of the log cannot be prepared", "error", err)
 	}
+	if r.disk.noRoom.Swap(full) != full {
+		r.DiskSpace(full)
+	}
+}
+
+// distrust has the next life take a copy from the chain, where that is why this one ends.
+func (r *Replica) distrust(why error) error {
+	if r.disk == nil || !errors.Is(why, chain.ErrDiffers) {
+		return nil
+	}
+	return r.disk.store.Distrust("in an earlier life, " + why.Error())
 }
 
 // slowDisk says that the disk is slow.
