@@ -485,3 +485,26 @@ func TestEveryOperation(t *testing.T) {
 		t.Logf("%d attempts", attempts)
 	}
 }
+
+// TestAdoptAnotherChain: a server that holds nothing may be in one chain after the other, and still lacks nothing.
+func TestAdoptAnotherChain(t *testing.T) {
+	for n := 1; ; n++ {
+		s := newServer(uint64(n), false)
+		if _, err := s.open(0); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.store.Adopt(5, 1); err != nil {
+			t.Fatal(err)
+		}
+		s.disk.StopAt(n)
+		over := s.store.Adopt(6, 1) == nil
+		s.end(n%2 == 0)
+		_, rec, err := storage.Open(s.config())
+		if err != nil || !rec.Chain.Complete || rec.Chain.Chain != 5 && rec.Chain.Chain != 6 || over && rec.Chain.Chain != 6 {
+			t.Fatalf("operation %d: %+v, %v", n, rec, err)
+		}
+		if over {
+			break
+		}
+	}
+}

@@ -183,6 +183,10 @@ func (s *Store) recover(names []string, rec *Recovery) error {
 		return errDamaged("the log is missing")
 	}
 	if g := s.now.Load(); g.chain != id.Chain {
+		// Adopt may have begun a log for a chain that the identity does not name yet, where there was nothing: there still is.
+		if err := s.replay(rec); err != nil || s.log.last == (chain.Position{}) {
+			return err
+		}
 		return errDamaged(fmt.Sprintf("the log is that of chain %v, not %v", g.chain, id.Chain))
 	}
 	var damaged error
