@@ -326,6 +326,7 @@ func (r *Replica) toDisk(ready *chain.Ready) {
 		if n := &ready.News[i]; n.Text == chain.ViewChanged {
 			k := w
 			k.known = &known{n.View.Chain, n.View.Epoch}
+			k.cuts = 0 // it may be done, and told, before what this Ready cuts
 			r.disk.push(k)
 		}
 	}
