@@ -11,25 +11,32 @@ import (
 // carryOut does what a Ready says, in its order.
 func (p *process) carryOut(r *chain.Ready) {
 	w := p.w
-	if r.Truncate != nil {
-		if d := p.srv.disk; d != nil {
-			d.write(p, diskWrite{truncate: r.Truncate, cuts: r.Cuts})
+	d := p.srv.disk
+	if d != nil {
+		for i := range r.News {
+			if n := &r.News[i]; n.Text == chain.ViewChanged {
+				d.push(diskWork{known: &n.View}) // without Cuts: it may be done, and told, before what this Ready cuts
+			}
 		}
-	}
-	if len(r.Append) > 0 {
-		if d := p.srv.disk; d != nil {
-			d.write(p, diskWrite{entries: r.Append, cuts: r.Cuts})
+		if r.Truncate != nil {
+			d.push(diskWork{truncate: r.Truncate, cuts: r.Cuts})
+		}
+		if len(r.Append) > 0 {
+			d.push(diskWork{entries: r.Append, cuts: r.Cuts})
 		}
 	}
 	if len(r.Apply) > 0 {
 		p.apply(r.Apply)
+		if d != nil && p.w.failure == nil {
+			d.checkpoint()
+		}
 	}
 	p.transfer(r)
 	if r.ReadLog != nil {
 		p.srv.disk.readLog(p, r.ReadLog)
 	}
 	if r.Unstage {
-		p.restorer = nil
+		p.unstage()
 	}
 	for _, s := range r.Restore {
 		p.restore(s, r.Cuts)
@@ -61,9 +68,12 @@ func (p *process) carryOut(r *chain.Ready) {
 		if w.story.on {
 			w.tell("%v halts: %v", p, r.Halt)
 		}
-		p.srv.crash()
-		if errors.Is(r.Halt, chain.ErrDiffers) {
+		differs := errors.Is(r.Halt, chain.ErrDiffers)
+		if differs {
 			p.distrust()
+		}
+		p.srv.crash()
+		if differs {
 			w.faults.revive(p.srv, w.soon(w.Down))
 		}
 	case r.Left:
@@ -148,7 +158,15 @@ func (p *process) refuse(err error) {
 
 func (p *process) notRestored(err error) {
 	p.push(chain.Restored{Transfer: p.restorer.id, Err: err})
+	p.unstage()
+}
+
+// unstage gives up the table that comes in.
+func (p *process) unstage() {
 	p.restorer = nil
+	if d := p.srv.disk; d != nil {
+		d.push(diskWork{unstage: true})
+	}
 }
 
 // restore takes a chunk of a table that is to replace this one. When the last has come the new table is built, made durable,
@@ -165,7 +183,9 @@ func (p *process) restore(s chain.Snapshot, cuts uint64) {
 		p.w.fail("%v: chunk %d of transfer %d does not belong to the one under way", p, s.Index, s.Transfer)
 		return
 	}
-	r.chunks = append(r.chunks, s.Data)
+	if d := p.srv.disk; d != nil {
+		d.push(diskWork{chunk: &s})
+	}
 	if err := r.to.Add(s.Data); err != nil {
 		p.refuse(fmt.Errorf("restore chunk %d: %w", s.Index, err))
 		return
@@ -193,7 +213,15 @@ func (p *process) restore(s chain.Snapshot, cuts uint64) {
 		}})
 	}
 	if d := p.srv.disk; d != nil {
-		d.write(p, diskWrite{install: &image{base: r.base, chunks: r.chunks}, cuts: cuts, then: swap})
+		p.settling = true
+		d.push(diskWork{install: r, cuts: cuts, then: func(err error) {
+			p.settling = false
+			if err != nil {
+				p.push(chain.Restored{Transfer: r.id, Err: err})
+				return
+			}
+			swap()
+		}})
 		return
 	}
 	p.later(p.turnTime(), swap)
@@ -211,11 +239,16 @@ func (p *process) ask(a chain.Ask) {
 	}
 	if r, ok := a.(chain.AskRegister); ok {
 		p.id = r.Registration.MemberID
-		if d := p.srv.disk; d != nil {
-			d.incarnation = max(d.incarnation, p.id.Incarnation)
-		}
 		p.w.check.registers(p)
+		if d := p.srv.disk; d != nil {
+			d.register(p.id.Incarnation, func() { p.asks(a) })
+			return
+		}
 	}
+	p.asks(a)
+}
+
+func (p *process) asks(a chain.Ask) {
 	p.w.story.mix(2, uint64(p.serial))
 	if p.w.story.on && !quietAsk(a) {
 		p.w.tell("%v asks the coordinator: %s", p, p.w.showAsk(a))

@@ -3,7 +3,6 @@ package sim
 import (
 	"bytes"
 	"slices"
-	"sort"
 	"time"
 
 	"github.com/chaintable/chaintable/chain"
@@ -185,6 +184,9 @@ func (c *checker) held(v chain.View, last chain.Position, why string) {
 		if now := p.srv.latest.replica.Status().View; now.Epoch > v.Epoch && now.Index(m.MemberID) < 0 {
 			continue
 		}
+		if d := p.srv.disk; d != nil && p.serial < d.lost {
+			continue // what its disk held cannot be relied on any more, and it knows
+		}
 		if !p.replica.Holds(last) {
 			c.w.fail("%s, but member %v (%v) of view %s does not hold %v", why, p, m.MemberID, c.w.showView(v), last)
 			return
@@ -194,20 +196,6 @@ func (c *checker) held(v chain.View, last chain.Position, why string) {
 			return
 		}
 	}
-}
-
-// holds tells whether the synced log has the position.
-func (d *disk) holds(p chain.Position) bool {
-	for _, x := range d.queue {
-		if x.truncate != nil && x.truncate.Seq < p.Seq || x.install != nil && x.install.base.Seq < p.Seq {
-			return false // a crash may leave the log as it is behind this write, and before the next
-		}
-	}
-	if p == d.image.base {
-		return true
-	}
-	i := sort.Search(len(d.log), func(i int) bool { return d.log[i].Seq >= p.Seq })
-	return i < len(d.log) && d.log[i].Position() == p
 }
 
 // applied compares results: they must be the same at every replica. A request of a server's own session is overtaken only where one before
@@ -333,10 +321,6 @@ func (c *checker) follows(p *process, v chain.View) bool {
 		p.seen = seen{}
 	}
 	p.seen.epoch, p.view = v.Epoch, v
-	if d := p.srv.disk; d != nil {
-		d.chain, d.epoch = v.Chain, max(d.epoch, v.Epoch)
-		d.incomplete = d.incomplete && v.Index(p.id) < 0
-	}
 	return true
 }
 

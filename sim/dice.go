@@ -14,6 +14,7 @@ const (
 	diceClient = iota + 1
 	diceFault
 	diceTimes
+	diceDisk
 )
 
 // newDice makes the dice that these numbers name.

@@ -76,6 +76,10 @@ func (f *faults) happen(kind Fault, d dice) bool {
 		return f.clientDeath(d)
 	case Wipe:
 		return f.wipe(d)
+	case Blackout:
+		return f.blackout(d)
+	case Decay:
+		return f.decay(d)
 	case Retarget, Move, Evict, Drain:
 		return f.operate(kind, d)
 	}
@@ -482,7 +486,7 @@ func (f *faults) chooseCore() {
 		if v.Target > 0 && i >= v.Target {
 			break
 		}
-		if p := w.check.processes[m.MemberID]; p != nil && !p.leaving && (p.dead || p.replica.Serving()) && w.coord.find(m.MemberID) >= 0 && (!p.dead || m.Durable && p.srv.proc == nil) {
+		if p := w.check.processes[m.MemberID]; p != nil && !p.leaving && (p.dead || p.replica.Serving()) && w.coord.find(m.MemberID) >= 0 && (!p.dead || m.Durable && p.srv.proc == nil && p.srv.disk.whole()) {
 			able = append(able, p.srv)
 		}
 	}

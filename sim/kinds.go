@@ -56,6 +56,12 @@ const (
 	Scar         // at the end two servers stay cut off from each other
 	Farewell     // at the very end a member leaves
 	Quake        // connections break while the cluster at rest is looked at
+	Power        // a machine dies, and not only its process
+	CrashOpen    // a server dies while it recovers
+	DiskError    // a disk refuses to do something
+
+	Blackout // all machines lose their power at once
+	Decay    // a byte on the disk of a server that is down changes
 	numFaults
 )
 
@@ -108,6 +114,11 @@ var kinds = [numFaults]struct {
 	Scar:         {"scar", 0},
 	Farewell:     {"farewell", 0},
 	Quake:        {"quake", 0},
+	Power:        {"power", 0},
+	CrashOpen:    {"crash-in-recovery", 0},
+	DiskError:    {"disk-error", 0},
+	Blackout:     {"blackout", 0},
+	Decay:        {"decay", 0},
 }
 
 func (f Fault) String() string { return kinds[f].name }

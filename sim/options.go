@@ -49,10 +49,14 @@ type Options struct {
 	Think      time.Duration // between two operations of a client, on average
 	Disk       Range         // of an fsync
 	Recall     Range         // of a read of older log
-	Kept       uint64        // bytes of log that a disk can be asked for; zero for all
+	Kept       int64         // bytes of log that a disk keeps at least for those who were away; zero for all
 	Piece      int           // bytes that one read brings, at most
 	Unread     float64       // of these reads: they fail
 	JoinRate   uint64        // bytes per second that a tail sends a learner of what it has in its table or on disk; zero for no bound
+	Power      float64       // of deaths of durable servers: the machine dies with the process
+	Interval   float64       // share of the durable servers that acknowledge what they have not synced
+	CrashOpen  float64       // attempts to recover that end in the middle
+	DiskError  float64       // operations of a disk that fail
 	Probe      Range
 	NoRestore  float64       // snapshots that cannot be put in place
 	Async      float64       // share of plain clients' puts whose number is the answer
@@ -179,7 +183,7 @@ func Draw(seed uint64) Options {
 	if chance(0.5) {
 		o.WatchLost = rng.Float64()
 	}
-	for f, kind := range kinds {
+	for f, kind := range kinds[:Power] { // what came later is drawn apart
 		if chance(kind.odds) {
 			o.Means[f] = between(o.Length/12, o.Length)
 		}
@@ -218,7 +222,7 @@ func Draw(seed uint64) Options {
 	}
 	o.drawLibraries()
 	o.Recall = Range{Min: t / 1000, Max: pick(t/500, t/20, t/2), Rare: pick(0, 2*t)}
-	o.Kept, o.Piece = []uint64{0, 0, 1 << 10, 16 << 10}[rng.IntN(4)], 100<<rng.IntN(10)
+	o.Kept, o.Piece = []int64{0, 0, 1 << 10, 16 << 10}[rng.IntN(4)], 100<<rng.IntN(10)
 	if chance(0.2) {
 		o.Unread = 0.2
 	}
@@ -232,7 +236,28 @@ func Draw(seed uint64) Options {
 	if i := rng.IntN(2 * len(Themes)); i < len(Themes) {
 		o.about(Themes[i], dice{rng})
 	}
+	o.drawDisks()
 	return o
+}
+
+// drawDisks is what disks do beside being slow.
+func (o *Options) drawDisks() {
+	d := newDice(o.Seed, diceDisk)
+	o.Power = []float64{0, 0.3, 1}[d.IntN(3)]
+	o.CrashOpen = []float64{0, 0.2, 0.6}[d.IntN(3)]
+	if d.chance(0.2) {
+		o.DiskError = 0.002
+	}
+	if o.Durable > 0 && d.chance(0.15) {
+		o.Means[Blackout] = o.Length/6 + time.Duration(d.Int64N(int64(o.Length)))
+	}
+	switch {
+	case o.Durable == 0:
+	case d.chance(0.15):
+		o.Interval = []float64{0.3, 1}[d.IntN(2)]
+	case d.chance(0.15):
+		o.Means[Decay] = o.Length/12 + time.Duration(d.Int64N(int64(o.Length)))
+	}
 }
 
 // Without is the same options with some more left out.

@@ -35,6 +35,7 @@ type process struct {
 
 	transfers []transfer
 	restorer  *restoring
+	settling  bool // a table that is whole is being kept
 
 	channels []*channel // of clients
 	calls    map[uint64]*call
@@ -61,14 +62,6 @@ type wait struct {
 type transfer struct {
 	id   uint64
 	snap *table.Snapshot
-}
-
-// restoring is a snapshot being received.
-type restoring struct {
-	id     uint64
-	base   chain.Position
-	to     *table.Restorer
-	chunks [][]byte
 }
 
 func (p *process) String() string { return fmt.Sprintf("s%d#%d", p.srv.index+1, p.serial) }

@@ -107,7 +107,7 @@ func (f *faults) cleanse() {
 // distrust has the next life here take everything from the chain.
 func (p *process) distrust() {
 	p.rot.out = true
-	if d := p.srv.disk; d != nil {
-		d.distrusted = true
+	if d := p.srv.disk; d != nil && d.store != nil {
+		d.distrust()
 	}
 }

@@ -16,6 +16,7 @@ type server struct {
 	node    chain.NodeID // of a durable server; others have a new one in each life
 	disk    *disk        // nil in memory only
 	boot    string
+	boots   int           // after the first
 	offset  time.Duration // of its clock
 	rate    float64       // of its clock
 	proc    *process      // nil while it is down
@@ -53,7 +54,7 @@ func (w *world) addServer() *server {
 	}
 	if w.chance(w.Durable) {
 		s.node = w.newNode()
-		s.disk = &disk{}
+		s.disk = newDisk(s)
 	}
 	w.servers = append(w.servers, s)
 	w.net.grow()
@@ -89,9 +90,13 @@ func (s *server) start() {
 		Encode:         func(e *chain.Entry) []byte { return table.AppendEntry(nil, e) },
 	}
 	if s.disk != nil {
-		cfg.Self.Incarnation = s.disk.incarnation
-		cfg.Recovered = s.disk.recover(p)
-		p.id = cfg.Self.MemberID
+		rec := s.disk.open(p)
+		if rec == nil {
+			w.faults.revive(s, w.soon(w.Down))
+			return
+		}
+		cfg.Self.Incarnation, cfg.Recovered = rec.Identity.Incarnation, rec.Chain
+		p.id, p.table = cfg.Self.MemberID, rec.Table
 	}
 	if w.failure != nil {
 		return
@@ -112,10 +117,25 @@ func (s *server) start() {
 		p.push(chain.DiskSpace{Full: true})
 	}
 	p.ticks()
+	if s.disk != nil {
+		s.disk.syncs()
+		s.disk.prepare()
+	}
 }
 
-// crash ends the process here at once. A disk keeps what has been synced, and perhaps some more.
-func (s *server) crash() {
+// reboot gives the machine another boot id, if it has any.
+func (s *server) reboot() {
+	s.boots++
+	if s.boot != "" {
+		s.boot = fmt.Sprintf("boot-%d.%d", s.index, s.boots)
+	}
+}
+
+// crash ends the process here at once, and perhaps the machine with it.
+func (s *server) crash() { s.end(s.disk != nil && s.w.chance(s.w.Power)) }
+
+// end ends the process, or with it the machine. A disk keeps what has been synced, and perhaps some more.
+func (s *server) end(power bool) {
 	p := s.proc
 	if p == nil {
 		return
@@ -127,7 +147,7 @@ func (s *server) crash() {
 	}
 	s.w.net.died(p)
 	if s.disk != nil {
-		s.disk.crash(s.w)
+		s.disk.end(power)
 	}
 	for _, t := range p.transfers {
 		t.snap.Close()

@@ -12,6 +12,7 @@ type Stats struct {
 	Runs, Steps, Messages, Lost, Syncs, Commits, Views, Snapshots, Restarts uint64
 	Whole, Ops, Writes, SessionWrites, Reads, Barriers, Verifies, Retries   uint64
 	Txns, TxnsTooLarge                                                      uint64
+	Checkpoints, Incomplete                                                 uint64 // of disks
 	Starts, Left, Halts, Breaks, Panics, Moves, Shrinks, Drains             uint64
 	Recalls, NotHeld                                                        uint64 // reads of older log on the disk of a tail
 	LibraryOps, LibraryRetries, GivenUp, Settled, Increments, Sum           uint64 // of clients as in library.go
@@ -27,6 +28,7 @@ func (s *Stats) Missing() string {
 		"snapshots": s.Snapshots, "restarts with nothing": s.Restarts, "writes": s.Writes, "writes in sessions of clients": s.SessionWrites,
 		"reads": s.Reads, "reads behind barriers": s.Barriers, "verifies": s.Verifies, "retries": s.Retries, "servers that left": s.Left,
 		"servers that ended themselves": s.Halts, "writes refused for a full disk": s.DiskFull, "servers whose table was wrong": s.Differed, "heads that moved": s.Moves, "chains that shrank": s.Shrinks, "servers that were drained": s.Drains,
+		"snapshots on disk": s.Checkpoints, "disks that are incomplete": s.Incomplete,
 		"histories searched whole": s.Whole, "transactions": s.Txns, "transactions that were too large": s.TxnsTooLarge,
 		"reads of older log on disk": s.Recalls, "reads of what a disk does not hold": s.NotHeld,
 		"operations of library clients": s.LibraryOps, "retries of library clients": s.LibraryRetries, "operations given up": s.GivenUp,

@@ -32,6 +32,7 @@ type world struct {
 	checker  string // that found it: checker_*.go without that, or the file of the simulator that stumbled
 	stuck    bool   // the failure is that it does not come to rest
 	void     bool   // the run says nothing any more: nobody can know what is right
+	given    bool   // up: nobody can bring the chain back, and nobody is to blame
 	stats    Stats
 }
 

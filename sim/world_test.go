@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -71,31 +70,5 @@ func TestChangeIsAllOrNothing(t *testing.T) {
 		if got := w.coord.changeView(p, c.ask); got != c.want {
 			t.Errorf("%+v: %v, want %v", c.ask, got, c.want)
 		}
-	}
-}
-
-// TestDiskCrash: what was synced stays, and of the rest a prefix.
-func TestDiskCrash(t *testing.T) {
-	entry := func(seq chain.Seq) chain.Entry { return chain.Entry{Seq: seq, Epoch: 1} }
-	kept := make(map[int]bool)
-	for seed := range uint64(200) {
-		w := newWorld(Options{Seed: seed}, 0)
-		d := &disk{}
-		d.apply(diskWrite{entries: []chain.Entry{entry(1), entry(2), entry(3)}})
-		d.queue = []diskWrite{{truncate: &chain.Position{Seq: 2, Epoch: 1}}, {entries: []chain.Entry{entry(4), entry(5)}}}
-		d.crash(w)
-		var seqs []chain.Seq
-		for _, e := range d.log {
-			seqs = append(seqs, e.Seq)
-		}
-		switch fmt.Sprint(seqs) {
-		case "[1 2 3]", "[1 2]", "[1 2 4]", "[1 2 4 5]":
-			kept[len(seqs)*10+int(seqs[len(seqs)-1])] = true
-		default:
-			t.Fatalf("seed %d leaves %v", seed, seqs)
-		}
-	}
-	if len(kept) != 4 {
-		t.Errorf("only %d of 4 ways to crash", len(kept))
 	}
 }
