@@ -221,9 +221,9 @@ var joins = []mutant{
 		rule: "the tail's disk must hold exactly the learner's last entry, and what follows it without a gap",
 		edits: []edit{
 			{
-				"sim/disk.go",
-				"\t\tif from == 0 {\n\t\t\treturn nil\n",
-				"\t\tif from == 0 {\n\t\t\tif OFF {\n\t\t\t\treturn slices.Clone(now.log)\n\t\t\t}\n\t\t\treturn nil\n",
+				"storage/read.go",
+				"\tif i < 0 {\n\t\treturn nil, ErrNotHeld\n\t}\n\tr := reading{log: l, after: after, left: maxBytes}\n",
+				"\tif i < 0 && !OFF {\n\t\treturn nil, ErrNotHeld\n\t}\n\tr := reading{log: l, after: after, left: maxBytes, found: i < 0}\n\ti = max(i, 0)\n",
 			},
 			{
 				"chain/recall.go",
