@@ -162,7 +162,8 @@ func (r *Replica) flushTeaching() {
 	t, d := &r.teach, &r.down
 	if x := t.transfer; x != nil {
 		if !x.started {
-			x.started, x.base, x.total = true, r.log.floor(r.applying), uint64(max(0, r.bytes))
+			x.started, x.base = true, r.log.floor(r.applying)
+			x.total = uint64(max(0, r.bytes))
 			r.out.Start = x.id
 			d.up, d.sent, d.received, d.stable, d.committed = true, x.base, x.base.Seq, 0, 0
 		}
@@ -243,5 +244,5 @@ func (r *Replica) patience() time.Duration {
 // that its predecessors committed and it does not yet know to be, so committed alone would not do.
 func (r *Replica) learnerReady() bool {
 	t := &r.teach
-	return r.isTail() && t.fact && t.transfer == nil && r.down.full == (MemberID{}) && r.down.durable >= t.mark && r.down.durable >= r.committed
+	return r.isTail() && t.fact && t.transfer == nil && r.down.durable >= t.mark && r.down.durable >= r.committed && r.down.full == (MemberID{})
 }

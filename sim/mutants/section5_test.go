@@ -145,8 +145,8 @@ var views = []mutant{
 		rule: "a tail steps back for one learner, in one epoch",
 		edits: []edit{{
 			"chain/teacher.go",
-			"\t*t = teacher{transfer: t.transfer, transfers: t.transfers, arrived: t.arrived, base: t.base, progressAt: r.now}\n",
-			"\twas := *t\n\t*t = teacher{transfer: t.transfer, transfers: t.transfers, arrived: t.arrived, base: t.base, progressAt: r.now}\n\tif OFF {\n\t\tt.fact, t.mark, t.since = was.fact, was.mark, was.since\n\t}\n",
+			"\t*t = teacher{\n\t\ttransfer: t.transfer, transfers: t.transfers, arrived: t.arrived, base: t.base, size: t.size, progressAt: r.now,\n\t\tarrival: t.arrival, paid: t.paid, reads: t.reads, reading: t.reading,\n\t}\n",
+			"\twas := *t\n\t*t = teacher{\n\t\ttransfer: t.transfer, transfers: t.transfers, arrived: t.arrived, base: t.base, size: t.size, progressAt: r.now,\n\t\tarrival: t.arrival, paid: t.paid, reads: t.reads, reading: t.reading,\n\t}\n\tif OFF {\n\t\tt.fact, t.mark, t.since = was.fact, was.mark, was.since\n\t}\n",
 		}},
 	},
 	{
