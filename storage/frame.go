@@ -204,27 +204,32 @@ func (r *record) after(last chain.Position) (end chain.Position, ok bool) {
 }
 
 // ending tells what stands where the frames end. Where something was on disk that is not there any more, that is damage; what was written and
-// never synced is dirt, up to an offset, for a crash leaves of that what it likes.
+// never synced is dirt, from one offset to another, for a crash leaves of that what it likes.
 //
 // A frame says up to where all was on disk when it was written. So one behind the end that was written when the log already went further shows
 // that something is missing here. So does the mark, a frame without records that is written behind each sync, for the last frame.
-func (c *cursor) ending() (dirt int64, err error) {
+func (c *cursor) ending() (from, dirt int64, err error) {
 	s := c.segment
+	from = c.offset
 	for offset := c.offset; offset < s.size; offset += blockBytes {
 		b, err := c.window.bytes(offset, blockBytes)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		if bytes.Equal(b, zeros[:len(b)]) {
 			continue
 		}
 		dirt = offset + int64(len(b))
 		f, ok := s.header(b, offset)
+		if ok && offset == c.offset && f.length == 0 && f.before == c.crc {
+			from += blockBytes // the mark is as it should be, and must not be missing for a moment
+			continue
+		}
 		if ok && (f.synced > c.offset || f.synced == c.offset && f.length == 0 && f.before != c.crc) {
-			return 0, s.damage(c.offset, "what was on disk here is not there any more, or changed")
+			return 0, 0, s.damage(c.offset, "what was on disk here is not there any more, or changed")
 		}
 	}
-	return dirt, nil
+	return from, dirt, nil
 }
 
 var zeros [frameBytes]byte

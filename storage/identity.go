@@ -52,6 +52,7 @@ type identityRecord struct {
 type identityFile struct {
 	file    File
 	version uint64
+	worse   int64 // the copy that may be damaged, or older, and is written first
 }
 
 // openIdentity reads the file. Where there is none the error is fs.ErrNotExist.
@@ -106,7 +107,7 @@ func (i *identityFile) write(id Identity) error {
 	}
 	block := append(bytes.Repeat([]byte{' '}, identityBytes-1), '\n')
 	copy(block, line)
-	for n := range int64(2) {
+	for _, n := range []int64{i.worse, 1 - i.worse} {
 		if _, err := i.file.WriteAt(block, n*identityBytes); err != nil {
 			return err
 		}
@@ -129,7 +130,7 @@ func (i *identityFile) read() (Identity, error) {
 			continue
 		}
 		if version > i.version {
-			best, i.version = id, version
+			best, i.version, i.worse = id, version, 1-n
 		}
 	}
 	if len(errs) == 2 {

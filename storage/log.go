@@ -106,7 +106,7 @@ func (l *log) fail(err error) error {
 // writeFrame writes one frame: of as many records as it may have, and the segment has room for.
 func (l *log) writeFrame() error {
 	s := l.current()
-	room := s.size - l.end.offset
+	room := s.size - l.end.offset - blockBytes // for the mark
 	n, length := 0, int64(0)
 	for n < len(l.pending) && length < frameBytes && frameSize(length+l.pending[n].bytes()) <= room {
 		length += l.pending[n].bytes()
@@ -115,7 +115,7 @@ func (l *log) writeFrame() error {
 		}
 	}
 	if n == 0 {
-		return l.rotate(segmentHeader + frameSize(l.pending[0].bytes()))
+		return l.rotate(segmentHeader + frameSize(l.pending[0].bytes()) + blockBytes)
 	}
 	for i := range l.pending[:n] {
 		l.committed = max(l.committed, l.pending[i].committed)

@@ -377,13 +377,13 @@ func (l *log) know(x *segment, found contents) {
 // finish looks at what stands behind the log in its last segment, and brings the log to disk: a process that ended may have written what it never
 // synced. Where it ended because a sync had failed, another sync alone would do nothing: so that is written again.
 func (s *segment) finish(c *cursor) error {
-	dirt, err := c.ending()
+	from, dirt, err := c.ending()
 	if err != nil {
 		return s.unreadable(c.offset, err)
 	}
 	err = s.rewrite(c.frame.synced, c.offset)
 	if err == nil {
-		err = s.clean(c.offset, dirt)
+		err = s.clean(from, dirt)
 	}
 	if err == nil {
 		err = s.file.Sync()
