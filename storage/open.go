@@ -152,6 +152,14 @@ func (s *Store) settle(rec *Recovery) error {
 			}
 		}
 	}
+	if rec.Doubt != nil {
+		// What shows that something is missing may be a mark that no sync has followed yet, and must outlive the machine.
+		for _, x := range s.log.all() {
+			if err := x.file.Sync(); err != nil {
+				return fmt.Errorf("storage: %s: %w", x.name, err)
+			}
+		}
+	}
 	return s.update(func(id *Identity) {
 		switch {
 		case !id.unsynced(s.config.Boot):

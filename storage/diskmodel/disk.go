@@ -233,11 +233,17 @@ func (d *Disk) Size(name string) int64 {
 	return 0
 }
 
-// Rot changes a byte of a file, where it is on disk. It tells whether there is one, and what is there is not zero: else nobody would notice.
+// Rot changes a byte of a file, where it is on disk. It tells whether there is one that anybody would notice: it is not zero, and nothing that is still
+// to be written lies over it.
 func (d *Disk) Rot(name string, offset int64, flip byte) bool {
 	n := d.names[name]
 	if n == nil || offset >= int64(len(n.kept)) || n.kept[offset] == 0 || flip == 0 {
 		return false
+	}
+	for _, w := range n.dirty {
+		if offset >= int64(w.offset) && offset < int64(w.offset+len(w.bytes)) {
+			return false
+		}
 	}
 	n.kept[offset] ^= flip
 	if offset < int64(len(n.seen)) {
