@@ -102,7 +102,7 @@ func (c *checker) recovers(p *process, rec *storage.Recovery) {
 	case !rec.Chain.Complete:
 		c.w.stats.Incomplete++
 		d.lost = p.serial
-		if !d.rotten && !a.unsynced && !d.distrusted {
+		if !d.spoiled && !a.unsynced && !d.distrusted {
 			c.w.fail("%v: finds its disk damaged, which it is not: %v", p, rec.Doubt)
 		}
 		a.base, a.log = chain.Position{}, nil

@@ -2,6 +2,8 @@ package sim
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/chaintable/chaintable/chain"
@@ -21,6 +23,8 @@ type disk struct {
 	interval                      bool // it acknowledges what is written, and syncs now and then
 	segmentBytes, checkpointBytes int64
 	rotten, rotting               bool  // a byte of it has changed, once; since the server was last open
+	spoiled                       bool  // and nothing could make up for it
+	dark                          bool  // power was lost since the server was last open, and with it what shows how much was there
 	acked                         acked // for the checkers
 	lost                          int   // the serial of the life that found that what was before it is lost
 	doubt                         bool  // what the present life found could not be relied on, and is still all that there is
@@ -31,6 +35,7 @@ type disk struct {
 	p             *process
 	store         *storage.Store
 	jobs          []*diskJob // under way
+	amid          *diskJob   // of them: in the middle of which it is to die
 	queue         []diskWork // waits for the one that writes
 	writing       bool
 	preparing     bool
@@ -55,7 +60,10 @@ type diskWork struct {
 }
 
 // diskJob is something that takes time, and in the middle of which the server can die.
-type diskJob struct{ run func() error }
+type diskJob struct {
+	run    func() error
+	tricky bool // it changes more than the end of the log
+}
 
 // newDisk is an empty one.
 func newDisk(s *server) *disk {
@@ -102,7 +110,7 @@ func (d *disk) open(p *process) *storage.Recovery {
 		d.end(false)
 		return nil
 	}
-	d.p, d.store, d.rotting = p, store, false
+	d.p, d.store, d.rotting, d.dark = p, store, false, false
 	d.doubt = rec.Chain != nil && !rec.Chain.Complete
 	w.check.recovers(p, rec)
 	return rec
@@ -112,8 +120,7 @@ func (d *disk) open(p *process) *storage.Recovery {
 func failing(err error) bool { return errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENOSPC) }
 
 // begin runs something when the disk has got to it, and then what follows. An error is the end of the process.
-func (d *disk) begin(run func() error, then func()) {
-	j := &diskJob{run}
+func (d *disk) begin(j *diskJob, then func()) {
 	d.jobs = append(d.jobs, j)
 	d.goOn(j, then)
 }
@@ -122,6 +129,13 @@ func (d *disk) begin(run func() error, then func()) {
 func (d *disk) goOn(j *diskJob, then func()) {
 	p := d.p
 	p.later(p.w.between(p.w.Disk)+p.srv.lag, func() {
+		if j.tricky && !p.w.healed && d.chance(p.w.Amid) && !p.w.faults.spared(p) {
+			p.w.stats.Faults[Amid]++
+			d.amid = j
+			p.srv.crash()
+			p.w.faults.revive(p.srv, p.w.soon(p.w.Down))
+			return
+		}
 		err := d.try(j)
 		if errors.Is(err, storage.ErrNoRoom) {
 			d.goOn(j, then)
@@ -182,7 +196,10 @@ func (d *disk) write() {
 	d.queue = nil
 	d.acked.begins(work)
 	errs, next := make([]error, len(work)), 0
-	d.begin(func() error {
+	tricky := slices.ContainsFunc(work, func(x diskWork) bool {
+		return x.truncate != nil || x.install != nil || x.publish != nil || x.known != nil
+	})
+	d.begin(&diskJob{tricky: tricky, run: func() error {
 		for ; next < len(work); next++ {
 			d.cuts = max(d.cuts, work[next].cuts)
 			if err := d.do(&work[next], &errs[next]); err != nil {
@@ -193,7 +210,7 @@ func (d *disk) write() {
 			return d.store.Write()
 		}
 		return d.store.Sync()
-	}, func() {
+	}}, func() {
 		d.srv.w.stats.Syncs++
 		d.writing = false
 		d.acked.ends(d, work, errs)
@@ -249,7 +266,7 @@ func (d *disk) prepare() {
 		return
 	}
 	d.preparing = true
-	d.begin(func() error { return tolerated(d.store.Prepare()) }, func() { d.preparing = false })
+	d.begin(&diskJob{run: func() error { return tolerated(d.store.Prepare()) }}, func() { d.preparing = false })
 }
 
 // tolerated is an error that is no reason to end.
@@ -268,11 +285,11 @@ func (d *disk) checkpoint() {
 	d.checkpointing = true
 	c := d.store.BeginCheckpoint(d.p.table.Snapshot())
 	var failed error
-	d.begin(func() error {
+	d.begin(&diskJob{run: func() error {
 		defer c.Snapshot().Close()
 		failed = c.Write(func(int) error { return nil })
 		return tolerated(failed)
-	}, func() {
+	}}, func() {
 		d.srv.w.stats.Checkpoints++
 		if failed != nil {
 			d.checkpointing = false
@@ -284,7 +301,7 @@ func (d *disk) checkpoint() {
 
 // register has a number on disk before it is registered.
 func (d *disk) register(n chain.Incarnation, then func()) {
-	d.begin(func() error { return d.store.Register(n) }, then)
+	d.begin(&diskJob{run: func() error { return d.store.Register(n) }, tricky: true}, then)
 }
 
 // readLog reads older log for the replica, as another goroutine does. A read may fail.
@@ -321,9 +338,9 @@ func (d *disk) behind(q *chain.ReadLog) (found []chain.Entry) {
 	if !d.srv.w.healed {
 		most = min(most, d.srv.w.Piece) // so that there are many reads, each of which takes its time
 	}
-	err := d.try(&diskJob{func() (err error) {
+	err := d.try(&diskJob{run: func() (err error) {
 		found, err = d.store.Read(q.After, int64(most))
-		if _, damaged := errors.AsType[*storage.DamageError](err); errors.Is(err, storage.ErrNotHeld) || damaged && d.rotten {
+		if _, damaged := errors.AsType[*storage.DamageError](err); errors.Is(err, storage.ErrNotHeld) || damaged && d.spoiled {
 			err = nil
 		}
 		return err
@@ -340,7 +357,7 @@ func (d *disk) syncs() {
 		return
 	}
 	d.p.later(d.srv.w.Timeout, func() {
-		d.begin(func() error { return d.store.Sync() }, func() {})
+		d.begin(&diskJob{run: d.store.Sync}, func() {})
 		d.syncs()
 	})
 }
@@ -348,12 +365,13 @@ func (d *disk) syncs() {
 // end ends a life: that of the process alone, or of the machine. What was under way has happened in part.
 func (d *disk) end(power bool) {
 	w := d.srv.w
-	if len(d.jobs) > 0 && d.chance(0.7) {
+	if len(d.jobs) > 0 && (d.amid != nil || d.chance(0.7)) {
 		w.stats.Faults[TornSync]++
-		if !d.model.Stopped() {
-			d.model.StopAt(1 + d.IntN(1+d.IntN(50)))
-		}
+		d.model.StopAt(1 + d.IntN(1+d.IntN(40)))
 		d.Shuffle(len(d.jobs), func(i, j int) { d.jobs[i], d.jobs[j] = d.jobs[j], d.jobs[i] })
+		if i := slices.Index(d.jobs, d.amid); i > 0 {
+			d.jobs[0], d.jobs[i] = d.jobs[i], d.jobs[0]
+		}
 		for _, j := range d.jobs {
 			if d.try(j) != nil {
 				break
@@ -365,10 +383,12 @@ func (d *disk) end(power bool) {
 	if power {
 		w.stats.Faults[Power]++
 		d.model.PowerLoss()
+		d.dark = true
 		d.srv.reboot()
 	} else {
 		d.model.Kill()
 	}
+	d.amid = nil
 	d.p, d.store, d.jobs, d.queue, d.writing, d.preparing, d.checkpointing, d.reading, d.staged, d.cuts = nil, nil, nil, nil, false, false, false, false, nil, 0
 }
 
@@ -408,11 +428,24 @@ func (d *disk) rot(by dice) bool {
 			if d.srv.w.story.on {
 				d.srv.w.tell("a byte of %s changes at %s", name, d.srv.address)
 			}
-			d.rotten, d.rotting = true, true
+			d.rotten, d.rotting, d.spoiled = true, true, spoils(name, names)
 			return true
 		}
 	}
 	return false
+}
+
+// spoils tells whether nothing makes up for a byte that changed in one of the files: there are two of the identity, and behind a snapshot an older one
+// and the log from there. What has no name of its own yet does not count.
+func spoils(name string, names []string) bool {
+	table, ok := strings.CutPrefix(name, "table-")
+	if !ok || strings.HasSuffix(name, ".tmp") {
+		return strings.HasPrefix(name, "log-") && !strings.HasSuffix(name, ".tmp")
+	}
+	generation, _, _ := strings.Cut(table, "-")
+	return !slices.ContainsFunc(names, func(x string) bool {
+		return x != name && strings.HasPrefix(x, "table-"+generation) && !strings.HasSuffix(x, ".tmp")
+	})
 }
 
 // restoring is a snapshot being received.

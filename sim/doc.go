@@ -13,7 +13,7 @@
 //	process.go      one life of a server: clock, pauses, inputs and turns of its loop
 //	carryout.go     carries out chain.Ready as the runtime does
 //	serve.go        the front end: writes, reads through chain.Gate, verify
-//	disk.go         what a durable server finds again
+//	disk.go         the real storage of a durable server, on a model of a disk; power.go takes the power, and spoils bytes
 //	client.go       clients that write, read, retry and die; workload.go says what, op.go what became of it
 //	library.go      clients for which client/retry decides, as it does for package client; follow.go has them follow the view
 //	faults.go       when something goes wrong

@@ -57,6 +57,7 @@ const (
 	Farewell     // at the very end a member leaves
 	Quake        // connections break while the cluster at rest is looked at
 	Power        // a machine dies, and not only its process
+	Amid         // a server dies in the middle of a cut, with a new table, or with a new identity
 	CrashOpen    // a server dies while it recovers
 	DiskError    // a disk refuses to do something
 
@@ -115,6 +116,7 @@ var kinds = [numFaults]struct {
 	Farewell:     {"farewell", 0},
 	Quake:        {"quake", 0},
 	Power:        {"power", 0},
+	Amid:         {"crash-on-disk", 0},
 	CrashOpen:    {"crash-in-recovery", 0},
 	DiskError:    {"disk-error", 0},
 	Blackout:     {"blackout", 0},

@@ -55,6 +55,7 @@ type Options struct {
 	JoinRate   uint64        // bytes per second that a tail sends a learner of what it has in its table or on disk; zero for no bound
 	Power      float64       // of deaths of durable servers: the machine dies with the process
 	Interval   float64       // share of the durable servers that acknowledge what they have not synced
+	Amid       float64       // deaths in the middle of what a disk does with more than the end of the log
 	CrashOpen  float64       // attempts to recover that end in the middle
 	DiskError  float64       // operations of a disk that fail
 	Probe      Range
@@ -244,19 +245,24 @@ func Draw(seed uint64) Options {
 func (o *Options) drawDisks() {
 	d := newDice(o.Seed, diceDisk)
 	o.Power = []float64{0, 0.3, 1}[d.IntN(3)]
+	o.Amid = []float64{0, 0.01, 0.05}[d.IntN(3)]
 	o.CrashOpen = []float64{0, 0.2, 0.6}[d.IntN(3)]
 	if d.chance(0.2) {
 		o.DiskError = 0.002
 	}
-	if o.Durable > 0 && d.chance(0.15) {
+	often := 0.15
+	if o.Theme == "disks" || o.Theme == "rejoins" {
+		often, o.Power = 0.3, []float64{0.3, 1}[d.IntN(2)]
+	}
+	if o.Durable > 0 && d.chance(often) {
 		o.Means[Blackout] = o.Length/6 + time.Duration(d.Int64N(int64(o.Length)))
 	}
 	switch {
 	case o.Durable == 0:
-	case d.chance(0.15):
+	case d.chance(often):
 		o.Interval = []float64{0.3, 1}[d.IntN(2)]
-	case d.chance(0.15):
-		o.Means[Decay] = o.Length/12 + time.Duration(d.Int64N(int64(o.Length)))
+	case d.chance(often):
+		o.Means[Decay], o.DiskError = o.Length/12+time.Duration(d.Int64N(int64(o.Length))), 0 // else both copies of something may go
 	}
 }
 

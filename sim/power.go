@@ -17,13 +17,13 @@ func (f *faults) blackout(d dice) bool {
 	return true
 }
 
-// decay changes a byte on a disk, and ends the server first, if it must. Of a power loss at the same time nothing could say how much was there: that would be
+// decay changes a byte on a disk, and ends the server first, if it must. After a loss of power nothing could say how much was there: that would be
 // two faults at once, on the same server. Some other member of the newest view stays whole.
 func (f *faults) decay(d dice) bool {
 	w := f.w
 	var able []*server
 	for _, s := range w.servers {
-		if s.disk != nil && !s.disk.rotten && s.disk.p == nil == (s.proc == nil) && f.othersWhole(s) && !s.disk.acked.unknown {
+		if s.disk != nil && !s.disk.rotten && s.disk.p == nil == (s.proc == nil) && f.othersWhole(s) && !s.disk.dark {
 			able = append(able, s)
 		}
 	}

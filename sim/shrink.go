@@ -12,7 +12,7 @@ const shrinkTime = 30 * time.Second
 // droppable are the options that a run can do without: then they are zero.
 var droppable = []string{
 	"Joiners", "Target", "Watch", "Meddle", "Trail", "Memory", "Pending", "Session", "NoLeases", "NoRestore", "Drift", "Linger", "Snap", "Async", "Big", "Free", "Odd", "SlowReader", "GiveUp", "CoordLost", "ChangeLost", "CoordLate", "CoordBack", "CoordStale", "SyncStale",
-	"WatchLost", "Core", "Scar", "Farewell", "Quake", "Libraries", "Bounded", "Fragile", "Cancel", "Power", "Interval", "CrashOpen", "DiskError",
+	"WatchLost", "Core", "Scar", "Farewell", "Quake", "Libraries", "Bounded", "Fragile", "Cancel", "Power", "Interval", "CrashOpen", "Amid", "DiskError",
 }
 
 // Shrink leaves out of a run that fails whatever it can do without and still fail: kinds of faults, options, clients, single faults. The

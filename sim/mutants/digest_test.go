@@ -49,8 +49,8 @@ var tables = []mutant{
 	},
 }
 
-// disks is what a chain does while one is full.
-var disks = []mutant{
+// fullDisks is what a chain does while a disk is full.
+var fullDisks = []mutant{
 	{
 		name: "full-for-ever", section: "3", theme: "space", progress: true, why: "a chain that takes no writes says nothing wrong",
 		rule: "writes go on when the last disk that was full has room again",

@@ -38,7 +38,7 @@ const (
 
 // all is every mutant, in the order of the sections.
 func all() []mutant {
-	return slices.Concat(numbering, normal, tables, disks, reads, views, joins, restarts, operators, once, clients)
+	return slices.Concat(numbering, normal, tables, fullDisks, reads, views, joins, restarts, operators, once, disks, clients)
 }
 
 // TestMutants hunts every mutant, and demands that each is found, and that nothing is found where nothing is broken.
@@ -98,7 +98,7 @@ func TestMutants(t *testing.T) {
 
 // checkers are those that read only histories, logs and views. A cluster that does not come to rest (run) is seen from outside, too, but says
 // less.
-var checkers = []string{"log", "view", "registration", "tables", "ops", "model", "porcupine"}
+var checkers = []string{"log", "disk", "view", "registration", "tables", "ops", "model", "porcupine"}
 
 // find is how a hunt ended.
 type find struct {
