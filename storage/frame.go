@@ -135,7 +135,12 @@ func (w *window) bytes(offset, n int64) ([]byte, error) {
 			w.buf = make([]byte, want)
 		}
 		w.at, w.buf = offset, w.buf[:want]
-		if _, err := w.file.ReadAt(w.buf, offset); err != nil {
+		_, err := w.file.ReadAt(w.buf, offset)
+		if err != nil && n < want {
+			w.buf = w.buf[:n] // what cannot be read may be behind it
+			_, err = w.file.ReadAt(w.buf, offset)
+		}
+		if err != nil {
 			w.buf = w.buf[:0]
 			if errors.Is(err, io.EOF) {
 				return nil, &DamageError{Offset: offset, What: "the file has become shorter"}

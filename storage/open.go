@@ -118,6 +118,9 @@ func (s *Store) openIdentity(names []string) (err error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	if slices.Contains(names, restoring) {
+		return fmt.Errorf("storage: %w", ErrUnfinished)
+	}
 	for _, name := range names {
 		if !strings.HasSuffix(name, temporary) || !strings.HasPrefix(name, identityName) {
 			return fmt.Errorf("storage: the directory holds %s, and no file %s: it is no data directory, or has lost that file", name, identityName)

@@ -121,38 +121,10 @@ func (w *SnapshotWriter) Bytes() uint64 { return w.bytes }
 // ReadSnapshot makes a table of what a SnapshotWriter has written. It says of bytes that are not such that they are damaged. Progress is told how
 // many bytes there were so far, and ends it with an error; it may be nil.
 func ReadSnapshot(from io.Reader, c table.Config, progress func(bytes int64) error) (*table.Table, Origin, error) {
-	r := &snapshotReader{from: from}
-	o, err := r.header()
+	r, to := &snapshotReader{from: from}, table.NewRestorer(c)
+	o, err := r.all(to.Add, progress)
 	if err != nil {
-		return nil, o, r.damaged(err)
-	}
-	chunks := make(chan []byte, 4)
-	stop := make(chan struct{})
-	var failed error
-	go func() {
-		defer close(chunks)
-		failed = r.read(chunks, stop)
-	}()
-	to := table.NewRestorer(c)
-	bytes := int64(0)
-	var stopped error
-	for chunk := range chunks {
-		if err != nil || stopped != nil {
-			continue
-		}
-		err = to.Add(chunk)
-		if bytes += int64(len(chunk)); progress != nil {
-			stopped = progress(bytes)
-		}
-		if err != nil || stopped != nil {
-			close(stop)
-		}
-	}
-	if stopped != nil {
-		return nil, o, stopped
-	}
-	if err = errors.Join(failed, err); err != nil {
-		return nil, o, r.damaged(err)
+		return nil, o, err
 	}
 	t, err := to.Finish()
 	if err == nil && t.Position() != o.Position {
@@ -162,6 +134,48 @@ func ReadSnapshot(from io.Reader, c table.Config, progress func(bytes int64) err
 		return nil, o, r.damaged(err)
 	}
 	return t, o, nil
+}
+
+// CheckSnapshot reads what a SnapshotWriter has written and compares the checksums, without making a table of it.
+func CheckSnapshot(from io.Reader) (Origin, error) {
+	r := &snapshotReader{from: from}
+	return r.all(func([]byte) error { return nil }, nil)
+}
+
+// all gives each chunk to take, in order, while the next ones are read.
+func (r *snapshotReader) all(take func(chunk []byte) error, progress func(bytes int64) error) (Origin, error) {
+	o, err := r.header()
+	if err != nil {
+		return o, r.damaged(err)
+	}
+	chunks := make(chan []byte, 4)
+	stop := make(chan struct{})
+	var failed error
+	go func() {
+		defer close(chunks)
+		failed = r.read(chunks, stop)
+	}()
+	bytes := int64(0)
+	var stopped error
+	for chunk := range chunks {
+		if err != nil || stopped != nil {
+			continue
+		}
+		err = take(chunk)
+		if bytes += int64(len(chunk)); progress != nil {
+			stopped = progress(bytes)
+		}
+		if err != nil || stopped != nil {
+			close(stop)
+		}
+	}
+	if stopped != nil {
+		return o, stopped
+	}
+	if err = errors.Join(failed, err); err != nil {
+		return o, r.damaged(err)
+	}
+	return o, nil
 }
 
 type snapshotReader struct {
@@ -202,10 +216,13 @@ func (r *snapshotReader) header() (o Origin, err error) {
 		return o, fmt.Errorf("format %d: this release reads %d", format, snapshotFormat)
 	}
 	return Origin{
-		Chain:    chain.ID(binary.LittleEndian.Uint64(b[16:])),
+		Chain:    chainOf(b),
 		Position: chain.Position{Seq: chain.Seq(binary.LittleEndian.Uint64(b[24:])), Epoch: chain.Epoch(binary.LittleEndian.Uint64(b[32:]))},
 	}, nil
 }
+
+// chainOf is the chain that a header names.
+func chainOf(header []byte) chain.ID { return chain.ID(binary.LittleEndian.Uint64(header[16:])) }
 
 // read passes on the chunks of all blocks, until the end or a stop.
 func (r *snapshotReader) read(chunks chan<- []byte, stop <-chan struct{}) error {
