@@ -44,7 +44,7 @@ var (
 
 // Error is how a call failed. The sentinels above, and context.DeadlineExceeded and context.Canceled, can be found in it with errors.Is.
 type Error struct {
-	Op      string // put, get, delete, size, list, txn, verify, status, members
+	Op      string // put, get, delete, size, list, backup, txn, verify, status, members
 	Key     string // of put, get and delete
 	Outcome Outcome
 	Tries   int

@@ -23,8 +23,8 @@ type Listing struct {
 	begun  bool
 }
 
-// errRead ends the second reading of a Listing.
-var errRead = errors.New("a listing can be read once")
+// errRead ends the second reading of a Listing, or of a Backup.
+var errRead = errors.New("it can be read once")
 
 // List begins to read all keys with the prefix, with their values and versions if that is asked for. Read or Close the Listing: until then it takes up
 // memory at a server. A listing that breaks off fails: its moment has passed, and another server would give another one.
@@ -32,32 +32,38 @@ func (c *Client) List(ctx context.Context, prefix string, values bool, options .
 	o := readOptionsOf(options)
 	ctx, cancel := context.WithCancel(ctx)
 	l := &Listing{cancel: cancel, ended: ctx.Err, call: Call{Op: "list"}}
-	// The listing outlives the try that begins it: the try's timeout counts until the first message.
 	err := c.do(ctx, l.call, func(within context.Context, to server) (uint64, error) {
-		streaming, end := context.WithCancel(context.WithoutCancel(within))
-		context.AfterFunc(ctx, end)
-		stop := context.AfterFunc(within, end)
-		stream, err := to.Keys(streaming, &pb.KeysRequest{Prefix: []byte(prefix), Values: values, Consistency: o.consistency})
-		if err != nil {
-			end()
-			return 0, err
-		}
-		head, err := stream.Recv()
-		if err == nil && !stop() {
-			err = context.DeadlineExceeded
-		}
-		if err != nil {
-			end()
-			return 0, err
-		}
-		l.stream, l.At, l.Size = stream, Seq(head.Seq), head.Size
-		return head.Epoch, nil
+		stream, head, err := begin(ctx, within, func(ctx context.Context) (grpc.ServerStreamingClient[pb.KeysResponse], error) {
+			return to.Keys(ctx, &pb.KeysRequest{Prefix: []byte(prefix), Values: values, Consistency: o.consistency})
+		})
+		l.stream, l.At, l.Size = stream, Seq(head.GetSeq()), head.GetSize()
+		return head.GetEpoch(), err
 	})
 	if err != nil {
 		cancel()
 		return nil, err
 	}
 	return l, nil
+}
+
+// begin begins a stream that ends with ctx, and outlives the try that begins it: within counts until the first message.
+func begin[Response any](
+	ctx, within context.Context, call func(context.Context) (grpc.ServerStreamingClient[Response], error),
+) (stream grpc.ServerStreamingClient[Response], head *Response, err error) {
+	streaming, end := context.WithCancel(context.WithoutCancel(within))
+	context.AfterFunc(ctx, end)
+	stop := context.AfterFunc(within, end)
+	if stream, err = call(streaming); err == nil {
+		head, err = stream.Recv()
+	}
+	if err == nil && !stop() {
+		err = context.DeadlineExceeded
+	}
+	if err != nil {
+		end()
+		return nil, nil, err
+	}
+	return stream, head, nil
 }
 
 // Close ends the reading.
@@ -79,11 +85,7 @@ func (l *Listing) All() iter.Seq2[Entry, error] {
 				return
 			}
 			if err != nil {
-				_, told := report(err, true)
-				if given := l.ended(); given != nil { // (the stream's own context ends with any error)
-					told = given
-				}
-				yield(Entry{}, l.fail(told))
+				yield(Entry{}, l.fail(broken(err, l.ended)))
 				return
 			}
 			for _, e := range m.Entries {
@@ -93,6 +95,15 @@ func (l *Listing) All() iter.Seq2[Entry, error] {
 			}
 		}
 	}
+}
+
+// broken is what is told of a stream that has ended with err; ended is whether its reader has given it up.
+func broken(err error, ended func() error) error {
+	_, told := report(err, true)
+	if given := ended(); given != nil { // (the stream's own context ends with any error)
+		told = given
+	}
+	return told
 }
 
 func (l *Listing) fail(err error) error {

@@ -52,6 +52,10 @@ func failure(t *testing.T, err error) (codes.Code, *pb.Failure) {
 func TestRPC(t *testing.T) {
 	ctx := t.Context()
 	members := startServers(t, 4, 3, nil)
+	s0, err := pb.NewClusterClient(grpcDial(t, members[0])).Status(ctx, &pb.StatusRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i, m := range members {
 		conn := grpcDial(t, m)
 		table := pb.NewTableClient(conn)
@@ -82,6 +86,9 @@ func TestRPC(t *testing.T) {
 		}
 		if got := keysOf(t, table, &pb.KeysRequest{Values: true}); len(got) != i+1 || !slices.Contains(got, string(key)+"=w") {
 			t.Errorf("server %d: keys %q", i, got)
+		}
+		if h, chunks := backupOf(t, table); h.Chain != s0.View.Chain || h.Keys != uint64(i+1) || h.Seq < again.Seq || len(chunks) == 0 {
+			t.Errorf("server %d: backup %v, of %d chunks", i, h, len(chunks))
 		}
 		numbered, err := table.Put(ctx, &pb.PutRequest{Key: []byte("gone"), Answer: pb.Answer_ANSWER_NUMBERED})
 		if err != nil || numbered.Seq <= put.Seq || numbered.Succeeded != nil {
@@ -123,6 +130,28 @@ func keysOf(t *testing.T, table pb.TableClient, r *pb.KeysRequest) (found []stri
 		for _, e := range m.Entries {
 			found = append(found, string(e.Key)+"="+string(e.Value))
 		}
+	}
+}
+
+func backupOf(t *testing.T, table pb.TableClient) (h *pb.BackupHeader, chunks [][]byte) {
+	t.Helper()
+	stream, err := table.Backup(t.Context(), &pb.BackupRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		m, err := stream.Recv()
+		if err == io.EOF {
+			return h, chunks
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Header != nil {
+			h = m.Header
+			continue
+		}
+		chunks = append(chunks, m.Chunk)
 	}
 }
 

@@ -121,7 +121,7 @@ func explain(err error) error {
 		return failf(codeUncertain, "%s: the chain may or may not be changed, or may be yet: members shows it. It can be asked for again", reason)
 	case e.Outcome == client.MayHaveHappened:
 		return failf(codeUncertain, "%s: it may or may not have been executed, or may be yet. Look with get before you repeat it", reason)
-	case e.Op == "get" || e.Op == "size" || e.Op == "list" || e.Op == "verify" || e.Op == "status":
+	case e.Op == "get" || e.Op == "size" || e.Op == "list" || e.Op == "backup" || e.Op == "verify" || e.Op == "status":
 		return failf(codeFailed, "%s", reason)
 	}
 	return failf(codeFailed, "not executed: %s", reason)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ import (
 	"github.com/chaintable/chaintable/client"
 )
 
-// maxDumps is how often dump begins, when the server that it reads from goes away.
+// maxDumps is how often dump, or backup, begins, when the server that it reads from goes away.
 const maxDumps = 5
 
 // dumped is what dump says at the end.
@@ -52,7 +53,9 @@ FILE appears, or takes the place of an older one, when all is in it and on the d
 			}
 			return checkSizes(prefix, "")
 		},
-		RunE: func(_ *cobra.Command, args []string) error { return a.dump(args[0], prefix, form) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.whole(args[0], func(ctx context.Context) (fmt.Stringer, error) { return a.dumpOnce(ctx, args[0], prefix, form) })
+		},
 	}
 	f := c.Flags()
 	f.StringVar(&form, "format", form, "form of the lines: json or tsv")
@@ -62,7 +65,8 @@ FILE appears, or takes the place of an older one, when all is in it and on the d
 	return c
 }
 
-func (a *app) dump(path, prefix, form string) error {
+// whole writes a file of what one server streams, once: if that goes away, it begins again with another.
+func (a *app) whole(path string, once func(context.Context) (fmt.Stringer, error)) error {
 	if path != "-" {
 		if _, err := replaceable(path); err != nil {
 			return err
@@ -74,7 +78,7 @@ func (a *app) dump(path, prefix, form string) error {
 	ctx, stop := interruptible()
 	defer stop()
 	for n := 1; ; n++ {
-		sum, err := a.dumpOnce(ctx, path, prefix, form)
+		sum, err := once(ctx)
 		a.cut = a.cut || interrupted(ctx)
 		switch {
 		case err == nil:
@@ -100,12 +104,11 @@ func (d dumped) String() string {
 func (a *app) dumpOnce(ctx context.Context, path, prefix, form string) (sum dumped, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	timeout := a.within(defaultTimeout)
-	stall := time.AfterFunc(timeout, cancel) // runs while the server is waited for
-	defer stall.Stop()
+	p := a.newPatience(cancel)
+	defer p.Stop()
 	l, err := a.opened.List(ctx, prefix, true)
-	if !stall.Stop() {
-		err = failf(codeFailed, "no answer in %v", timeout)
+	if p.over() {
+		err = failf(codeFailed, "no answer in %v", p.timeout)
 	}
 	if err != nil {
 		return sum, failf(codeFailed, "%w", explain(err))
@@ -120,10 +123,10 @@ func (a *app) dumpOnce(ctx context.Context, path, prefix, form string) (sum dump
 	sum.Seq = l.At
 	write := func(to io.Writer) error {
 		w, drawn := bufio.NewWriterSize(to, 256<<10), time.Now()
-		stall.Reset(timeout)
+		p.Reset(p.timeout)
 		for e, err := range l.All() {
-			if !stall.Stop() && err != nil {
-				err = fmt.Errorf("nothing has come for %v", timeout)
+			if p.over() && err != nil {
+				err = fmt.Errorf("nothing has come for %v", p.timeout)
 			}
 			if err != nil {
 				return err
@@ -139,14 +142,14 @@ func (a *app) dumpOnce(ctx context.Context, path, prefix, form string) (sum dump
 				drawn = time.Now()
 				bar.show(int64(sum.Keys), sum.Keys)
 			}
-			stall.Reset(timeout)
+			p.Reset(p.timeout)
 		}
 		return localError(w.Flush())
 	}
 	if path == "-" {
 		return sum, write(a.out.out)
 	}
-	return sum, replaceFile(path, write)
+	return sum, replaceFile(path, func(f *os.File) error { return write(f) })
 }
 
 // localError is a failure of err, which may be nil, to write.

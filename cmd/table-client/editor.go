@@ -83,7 +83,7 @@ func writeHistory(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	return replaceFile(path, func(f io.Writer) error {
+	return replaceFile(path, func(f *os.File) error {
 		_, err := f.Write(data)
 		return err
 	})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,7 +11,7 @@ import (
 
 // replaceFile writes a file beside path, which then takes its place: so path is always one or the other, whole, also after a loss of power. It is for
 // the user alone. A path where no file can be is found before anything is written, and is wrong usage. An error of write is returned as it is.
-func replaceFile(path string, write func(io.Writer) error) error {
+func replaceFile(path string, write func(*os.File) error) error {
 	path, err := replaceable(path)
 	if err != nil {
 		return err

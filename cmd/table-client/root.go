@@ -136,7 +136,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		newPut(a), newGet(a), newDel(a), newCas(a), newSize(a), newGetKeys(a), newVerify(a), newTxn(a),
 		newStatus(a), newMembers(a),
-		newLoad(a), newDump(a),
+		newLoad(a), newDump(a), newBackup(a),
 		newBench(a),
 		newConnections(a), newCompletion(a), newQuit(a),
 	)
@@ -250,7 +250,7 @@ func (a *app) begin(c *cobra.Command) error {
 	case !slices.Contains([]string{"", formTable, formPlain, formJSON}, a.form):
 		return usagef("--output %s: want table, plain or json", show(a.form))
 	case strings.HasPrefix(c.Name(), "__"): // a shell asks for completions
-	case a.address == "" && !withoutAddress[c.Name()]:
+	case a.address == "" && !withoutAddress[c.Name()] && c.Name() != "backup": // which looks itself
 		return usagef("want the address first: table-client 127.0.0.1:7001 %s", pathOf(c))
 	}
 	return nil

@@ -130,45 +130,57 @@ func (f *Front) stream(server any, s grpc.ServerStream, info *grpc.StreamServerI
 }
 
 func (f *Front) streamed(server any, s grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	if info.FullMethod != pb.Table_Keys_FullMethodName || forwarded(s.Context()) {
+	if forwarded(s.Context()) {
 		return handler(server, s)
 	}
-	r := new(pb.KeysRequest)
+	switch info.FullMethod {
+	case pb.Table_Keys_FullMethodName:
+		return relayed(f, s, info.FullMethod, f.Keys, pb.TableClient.Keys)
+	case pb.Table_Backup_FullMethodName:
+		return relayed(f, s, info.FullMethod, f.Backup, pb.TableClient.Backup)
+	}
+	return handler(server, s)
+}
+
+// relayed answers a stream here, or passes on what another server streams.
+func relayed[Request, Response any, M interface {
+	*Response
+	proto.Message
+}](
+	f *Front, s grpc.ServerStream, method string,
+	here func(*Request, grpc.ServerStreamingServer[Response]) error,
+	there func(pb.TableClient, context.Context, *Request, ...grpc.CallOption) (grpc.ServerStreamingClient[Response], error),
+) error {
+	r := new(Request)
 	if err := s.RecvMsg(r); err != nil {
 		return err
 	}
-	out := &grpc.GenericServerStream[pb.KeysRequest, pb.KeysResponse]{ServerStream: s}
-	to := f.elsewhere(r, info.FullMethod)
+	to := f.elsewhere(r, method)
 	if to == "" {
-		return f.Keys(r, out)
+		return here(r, &grpc.GenericServerStream[Request, Response]{ServerStream: s})
 	}
-	return f.forwardKeys(to, r, out)
-}
-
-// forwardKeys passes on the keys that another server streams.
-func (f *Front) forwardKeys(to string, r *pb.KeysRequest, out grpc.ServerStreamingServer[pb.KeysResponse]) error {
 	conn, done, err := f.peer(to)
 	if err != nil {
-		return notForwarded(to, pb.Table_Keys_FullMethodName, err, false)
+		return notForwarded(to, method, err, false)
 	}
 	defer done()
-	ctx, cancel := context.WithCancel(metadata.AppendToOutgoingContext(out.Context(), forwardedKey, "1"))
+	ctx, cancel := context.WithCancel(metadata.AppendToOutgoingContext(s.Context(), forwardedKey, "1"))
 	defer cancel()
-	in, err := pb.NewTableClient(conn).Keys(ctx, r)
+	in, err := there(pb.NewTableClient(conn), ctx, r)
 	if err != nil {
-		return notForwarded(to, pb.Table_Keys_FullMethodName, err, false)
+		return notForwarded(to, method, err, false)
 	}
-	s := newSender(f, out)
-	defer s.end()
+	out := newSender(f, s)
+	defer out.end()
 	for {
 		m, err := in.Recv()
 		switch {
 		case err == io.EOF:
-			return s.finish(ctx)
+			return out.finish(ctx)
 		case err != nil:
-			return notForwarded(to, pb.Table_Keys_FullMethodName, err, false)
+			return notForwarded(to, method, err, false)
 		}
-		if err := s.send(ctx, m); err != nil {
+		if err := out.send(ctx, M(m)); err != nil {
 			return err
 		}
 	}

@@ -43,6 +43,8 @@ const (
 	lookEvery = 5 * time.Second
 	// listings is how many Keys are served at a time: each keeps a snapshot of the table.
 	listings = 4
+	// backups is how many Backup are served at a time, for the same reason.
+	backups = 2
 )
 
 // Backend is the server's replica, as far as this front end uses it. *replica.Replica is one.
@@ -84,6 +86,7 @@ type Front struct {
 	queue    *stream.Queue
 	notes    notes.Notes
 	listings chan struct{}
+	backups  chan struct{}
 	peers    *calls.Conns  // to members
 	peersOf  atomic.Uint64 // epoch of the view whose members they are
 	requests *metrics.Requests
@@ -103,7 +106,10 @@ type Front struct {
 // New makes a Front and starts its goroutines: one that takes connections, and one that closes clients which do not read. Close
 // ends them.
 func New(config Config) *Front {
-	f := &Front{config: config, queue: stream.NewQueue(), listings: make(chan struct{}, listings), stop: make(chan struct{})}
+	f := &Front{
+		config: config, queue: stream.NewQueue(), listings: make(chan struct{}, listings), backups: make(chan struct{}, backups),
+		stop: make(chan struct{}),
+	}
 	f.config.MaxCalls, f.config.MaxUnread = cmp.Or(config.MaxCalls, maxCalls), cmp.Or(config.MaxUnread, maxUnread)
 	f.mu.conns = make(map[*conn]struct{})
 	f.peers = calls.New(config.Dial, maxMessage)

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
 	pb "github.com/chaintable/chaintable/api/chaintable/v1"
 	"github.com/chaintable/chaintable/replica"
@@ -25,52 +26,64 @@ const (
 // known to have ended only when Keys returns.
 func (f *Front) Keys(r *pb.KeysRequest, to grpc.ServerStreamingServer[pb.KeysResponse]) error {
 	ctx := to.Context()
-	select {
-	case f.listings <- struct{}{}:
-		defer func() { <-f.listings }()
-	case <-ctx.Done():
-		return readError(ctx.Err())
-	case <-f.stop:
-		return readError(errStopping)
-	}
-	var snapshot *table.Snapshot
-	defer func() {
-		if snapshot != nil {
-			snapshot.Close()
-		}
-	}()
-	epoch := uint64(0)
-	err := f.read(ctx, r.Consistency, replica.All, func(t *table.Table) {
-		if snapshot != nil {
-			snapshot.Close()
-		}
-		snapshot, epoch = t.Snapshot(), f.epoch()
-	})
+	done, err := f.turn(ctx, f.listings)
 	if err != nil {
 		return err
 	}
+	defer done()
+	snapshot, epoch, err := f.moment(ctx, r.Consistency)
+	if err != nil {
+		return err
+	}
+	defer snapshot.Close()
 	s := newSender(f, to)
 	defer s.end()
 	head := pb.KeysResponse{Seq: uint64(snapshot.Seq()), Size: uint64(snapshot.Len()), Epoch: epoch}
 	return s.all(ctx, &head, r, snapshot)
 }
 
+// turn waits until there is a place among the streams of a kind, and takes it until done is called.
+func (f *Front) turn(ctx context.Context, places chan struct{}) (done func(), err error) {
+	select {
+	case places <- struct{}{}:
+		return func() { <-places }, nil
+	case <-ctx.Done():
+		return nil, readError(ctx.Err())
+	case <-f.stop:
+		return nil, readError(errStopping)
+	}
+}
+
+// moment is the whole table at one moment, and the epoch that is known then. Close it.
+func (f *Front) moment(ctx context.Context, c pb.Consistency) (snapshot *table.Snapshot, epoch uint64, err error) {
+	err = f.read(ctx, c, replica.All, func(t *table.Table) {
+		if snapshot != nil {
+			snapshot.Close()
+		}
+		snapshot, epoch = t.Snapshot(), f.epoch()
+	})
+	if err != nil && snapshot != nil {
+		snapshot.Close()
+	}
+	return snapshot, epoch, err
+}
+
 var (
 	errStopping = errors.New("the server is stopping")
-	errSlow     = errors.New("the client has not taken the keys for a minute")
+	errSlow     = errors.New("the client has taken nothing of it for a minute")
 )
 
 // sender sends the messages of one stream.
 type sender struct {
 	front    *Front
 	to       grpc.ServerStream
-	messages chan *pb.KeysResponse // at most one waits
+	messages chan proto.Message // at most one waits
 	ending   sync.Once
 	failed   chan error // nil, or why the stream has ended before the last message
 }
 
 func newSender(f *Front, to grpc.ServerStream) *sender {
-	s := &sender{front: f, to: to, messages: make(chan *pb.KeysResponse), failed: make(chan error, 1)}
+	s := &sender{front: f, to: to, messages: make(chan proto.Message), failed: make(chan error, 1)}
 	f.work.Go(func() {
 		for m := range s.messages {
 			if err := to.SendMsg(counted(to.Context(), m)); err != nil {
@@ -120,10 +133,10 @@ func (s *sender) all(ctx context.Context, head *pb.KeysResponse, r *pb.KeysReque
 }
 
 // send hands a message to the goroutine.
-func (s *sender) send(ctx context.Context, m *pb.KeysResponse) error { return s.wait(ctx, m) }
+func (s *sender) send(ctx context.Context, m proto.Message) error { return s.wait(ctx, m) }
 
 // wait hands a message to the goroutine or, where it is nil, waits for the goroutine's end.
-func (s *sender) wait(ctx context.Context, m *pb.KeysResponse) error {
+func (s *sender) wait(ctx context.Context, m proto.Message) error {
 	patience := time.NewTimer(stallTimeout)
 	defer patience.Stop()
 	messages := s.messages
