@@ -61,18 +61,11 @@ func openData(ctx context.Context, c dataConfig, log *slog.Logger) (*data, error
 	}
 	d := &data{dir: dir, interval: c.interval}
 	started := time.Now()
-	told := started
 	d.store, d.recovery, err = storage.Open(storage.Config{
 		FS: dir, Table: c.table, Random: random, Node: chain.NodeID(random()), Boot: bootID(), Interval: c.interval, Alone: c.alone,
 		SegmentBytes: cmp.Or(c.segment, share(size, segmentShare, minSegment, maxSegment)), RetainBytes: share(size, retainShare, minRetain, maxRetain),
 		CheckpointBytes: share(size, retainShare, minRetain, maxCheckpoint),
-		Progress: func(p storage.Progress) error {
-			if time.Since(told) >= progressEvery {
-				told = time.Now()
-				log.Info("reading", "file", p.Reading, "bytes", formatBytes(p.Bytes), "entries", p.Entries)
-			}
-			return ctx.Err()
-		},
+		Progress:        reading(ctx, log),
 	})
 	if err != nil {
 		return nil, errors.Join(dataError(c.path, err), dir.Close())
@@ -93,6 +86,18 @@ func openData(ctx context.Context, c dataConfig, log *slog.Logger) (*data, error
 		log.Info("new data directory", "data_dir", c.path, "id", r.Identity.Node.String())
 	}
 	return d, nil
+}
+
+// reading tells the log now and then how far reading a directory has got, and ends that with a context.
+func reading(ctx context.Context, log *slog.Logger) func(storage.Progress) error {
+	told := time.Now()
+	return func(p storage.Progress) error {
+		if time.Since(told) >= progressEvery {
+			told = time.Now()
+			log.Info("reading", "file", p.Reading, "bytes", formatBytes(p.Bytes), "entries", p.Entries)
+		}
+		return ctx.Err()
+	}
 }
 
 // check refuses what this server must not begin with.

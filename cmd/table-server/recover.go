@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"time"
@@ -31,37 +32,61 @@ const recoverEpochs = 1000
 
 // recovery is what `table-server recover` was told.
 type recovery struct {
-	chain string
-	yes   bool
+	chain   string
+	yes     bool
+	dataDir string
+	asNew   bool
 }
 
 func newRecover() *cobra.Command {
 	var o recovery
 	c := &cobra.Command{
-		Use:   "recover <zookeeper> <server>...",
-		Short: "Bring the view of a running chain back to a ZooKeeper that has lost it",
-		Long: `When ZooKeeper has lost what it held (somebody has deleted it, or set ZooKeeper up anew), the servers of a chain stop serving,
-and wait with all the data that they hold in memory. This command asks them, each by its host:port, for the view that they
-knew, and writes the newest one to ZooKeeper. Then the servers register anew, and the one with the longest log restarts the chain;
-that takes about ten seconds and two session timeouts.
+		Use:   "recover <zookeeper> <server>... | recover --data-dir <dir> --as-new-chain",
+		Short: "Save a chain whose ZooKeeper has lost it, or what a damaged data directory holds",
+		Long: `There are two forms. Both only tell what they would do, until --yes is given.
 
-Name every server of the chain that still runs. What only servers hold that are not named, or do not run any more, is lost. ZooKeeper must
-have no view of the chain: a server that was started since has made a new, empty one. End that server, and delete
-/chaintable/chains/<chain> with zkCli, before you recover.`,
-		Example:           `  table-server recover 127.0.0.1:2181 127.0.0.1:7001 127.0.0.1:7002 127.0.0.1:7003`,
+table-server recover <zookeeper> <server>...
+brings the view of a chain that still runs back to ZooKeeper. When ZooKeeper has lost what it held (somebody has deleted it, or set ZooKeeper up
+anew), servers without a data directory stop serving, and wait with all the data that they hold in memory. This asks them, each by its
+host:port, for the view that they knew, and writes the newest one to ZooKeeper. Then the servers register anew, and the one with the longest log
+restarts the chain; that takes about ten seconds and two session timeouts. Name every server of the chain that still runs. What only servers
+hold that are not named, or do not run any more, is lost. ZooKeeper must have no view of the chain: a server that was started since has
+made a new, empty one. End that server, and delete /chaintable/chains/<chain> with zkCli, before you recover.
+
+table-server recover --data-dir <dir> --as-new-chain
+makes the data directory of a server that has ended a chain of its own: because ZooKeeper has lost the chain and its servers have ended, or
+because the directory is damaged and there is no other copy. It tells what the directory holds, what is damaged, and where. With --yes all
+that can be read becomes the beginning of a new chain, with a new id: the newest snapshot that is whole and the log behind it as far as that goes, also
+entries that are not known to have committed. While the chain still lives elsewhere do not do that: start the server, and it takes a copy.
+Where several servers have ended, run it on each without --yes, and choose the directory with the highest operation; the other servers then
+start with empty directories.`,
+		Example: `  table-server recover 127.0.0.1:2181 127.0.0.1:7001 127.0.0.1:7002 127.0.0.1:7003
+  table-server recover --data-dir /var/lib/chaintable --as-new-chain`,
 		DisableAutoGenTag: true,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) < 2 {
-				return usagef("want ZooKeeper and the servers that still run: table-server recover 127.0.0.1:2181 127.0.0.1:7001 127.0.0.1:7002")
+		Args: func(c *cobra.Command, args []string) error {
+			switch {
+			case o.asNew && (o.dataDir == "" || len(args) > 0 || c.Flags().Changed("chain")):
+				return usagef("--as-new-chain is of a data directory, and of no running chain: table-server recover --data-dir DIR --as-new-chain")
+			case o.dataDir != "" && !o.asNew:
+				return usagef("a data directory is recovered as a new chain only: add --as-new-chain, if you want that")
+			case len(args) < 2 && !o.asNew:
+				return usagef("want ZooKeeper and the servers that still run: table-server recover 127.0.0.1:2181 127.0.0.1:7001 127.0.0.1:7002. " +
+					"Or a data directory: table-server recover --data-dir DIR --as-new-chain")
 			}
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
+			if o.asNew {
+				log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil))
+				return o.asNewChain(c.Context(), c.OutOrStdout(), log)
+			}
 			return o.run(c.Context(), c.OutOrStdout(), args[0], args[1:])
 		},
 	}
 	c.Flags().StringVar(&o.chain, "chain", zookeeper.DefaultChain, "name of the chain, where one ZooKeeper has several")
 	c.Flags().BoolVar(&o.yes, "yes", false, "do it, instead of only telling what would be done")
+	c.Flags().StringVar(&o.dataDir, "data-dir", "", "data directory of a server that has ended")
+	c.Flags().BoolVar(&o.asNew, "as-new-chain", false, "make what the data directory holds a chain of its own")
 	return c
 }
 

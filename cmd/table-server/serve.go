@@ -88,7 +88,7 @@ SIGTERM and SIGINT take the server out of the chain before it ends; clients of t
 		"second it is brought to disk; who loses power then takes a new copy from the chain")
 	f.StringVar(&o.segment, "segment-size", "", "bytes of each file of the log (default: 64MiB, less on a small disk)")
 	o.flags(root, "info")
-	root.AddCommand(newDemo(), newRecover())
+	root.AddCommand(newDemo(), newRestore(), newRecover())
 	return root
 }
 
