@@ -319,7 +319,9 @@ func (v *salvage) beyond(segments []*segment) {
 	for _, x := range segments {
 		c := newCursor(x, x.start())
 		for last = max(last, x.base.Seq); c.resync(); {
-			last = max(last, c.last.Seq, c.frame.committed)
+			for ok, err := true, error(nil); ok && err == nil; ok, err = c.next() {
+				last = max(last, c.last.Seq, c.frame.committed)
+			}
 		}
 	}
 	if last > v.found.Table.Position().Seq {

@@ -55,7 +55,7 @@ of gRPC (chaintable.v1, with reflection; table-client and package client use it)
 /metrics, /healthz, /readyz).
 
 <port> is where it listens, 0 for any that is free; <n_lists> is how many lists its hash table begins with. Everything is kept in
-memory. <zookeeper> is where ZooKeeper is, as host:port[,host:port...][/chroot]: all servers that are given the same one (and the
+memory and, with --data-dir, on disk. <zookeeper> is where ZooKeeper is, as host:port[,host:port...][/chroot]: all servers that are given the same one (and the
 same --chain) are a chain, in which each has all the data. Without it the server is a chain of one.
 
 SIGTERM and SIGINT take the server out of the chain before it ends; clients of the other servers notice nothing.`,
