@@ -202,7 +202,7 @@ func (o *output) status(c cluster) string {
 		}
 		state := m.State
 		if m.DiskFull {
-			state += "; no space on its disk"
+			state += "; disk full"
 		}
 		rows = append(rows, []string{
 			clean(m.Asked, 40), clean(m.Role, 8), fmt.Sprint(m.Epoch), fmt.Sprint(m.Applied), fmt.Sprint(m.Last - min(m.Applied, m.Last)),

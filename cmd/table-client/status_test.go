@@ -34,7 +34,7 @@ func TestStatusIsDrawn(t *testing.T) {
 		{Address: "c:1", Status: &pb.StatusResponse{Role: "learner", State: "learning\x1b[2J from\na:1", View: &pb.View{Epoch: 6, Chain: "c0ffee"}}},
 	})
 	want := `ADDRESS ROLE EPOCH APPLIED PENDING KEYS MEMORY LEASE CLIENTS STATE
-a:1 middle 7 42 3 3 2.0 KiB 800ms 1 member; no space on its disk
+a:1 middle 7 42 3 3 2.0 KiB 800ms 1 member; disk full
 b:1 unreachable: connection refused
 c:1 learner 6 0 0 0 0 B none 0 learning?[2J from?a:1
 `
