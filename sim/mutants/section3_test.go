@@ -242,7 +242,7 @@ var normal = []mutant{
 		}},
 	},
 	{
-		name: "hello-of-another-epoch", section: "3", theme: "joins",
+		name: "hello-of-another-epoch", section: "3", theme: "joins", rare: true, why: "one run in some two thousand shows it",
 		rule: "a Hello of another epoch is dropped (as one of another predecessor)",
 		edits: []edit{{
 			"chain/replica.go",
