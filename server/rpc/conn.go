@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/tap"
 
 	pb "github.com/chaintable/chaintable/api/chaintable/v1"
 	"github.com/chaintable/chaintable/server/metrics"
@@ -135,6 +136,7 @@ type rpcCall struct {
 	conn *conn
 	came atomic.Bool // its message
 	over atomic.Bool
+	stop func() bool // the watch on its stream, until gRPC tells of it
 
 	// Of the goroutine that answers it.
 	parts int64         // of a transaction
@@ -179,14 +181,24 @@ func (meter) TagConn(ctx context.Context, info *stats.ConnTagInfo) context.Conte
 // HandleConn does nothing.
 func (meter) HandleConn(context.Context, stats.ConnStats) {}
 
-// TagRPC begins a call: its message is yet to come.
-func (meter) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
+// begins notes a call, for which gRPC has read the headers, before it reads on: its message is yet to come. The goroutine that carries the call out may
+// begin only when more than a client may send has been read. A stream that gRPC gives up before it tells of it has come to its end, too.
+func begins(ctx context.Context, _ *tap.Info) (context.Context, error) {
 	c := &rpcCall{conn: connOf(ctx)}
 	if c.conn != nil {
 		c.conn.partial.Add(1)
+		c.stop = context.AfterFunc(ctx, c.arrived)
+	}
+	return context.WithValue(ctx, callKey{}, c), nil
+}
+
+// TagRPC begins to carry a call out.
+func (meter) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
+	if c, ok := ctx.Value(callKey{}).(*rpcCall); ok && c.conn != nil {
+		c.stop()
 		c.conn.began()
 	}
-	return context.WithValue(ctx, callKey{}, c)
+	return ctx
 }
 
 // HandleRPC notes that the message has come, or never will, and the end.

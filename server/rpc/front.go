@@ -116,6 +116,7 @@ func New(config Config) *Front {
 	f.requests, f.counted = newRequests(config.Slow)
 	f.server = grpc.NewServer(
 		grpc.ForceServerCodecV2(newCodec()),
+		grpc.InTapHandle(begins),
 		grpc.StatsHandler(meter{}),
 		grpc.UnaryInterceptor(f.unary),
 		grpc.StreamInterceptor(f.stream),

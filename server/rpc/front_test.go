@@ -206,17 +206,22 @@ func (p port) raw(t *testing.T) *raw {
 // begin begins a call.
 func (r *raw) begin(t *testing.T, stream uint32, method string) {
 	t.Helper()
+	if err := r.tryBegin(stream, method); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tryBegin begins a call, of a connection that may have been closed.
+func (r *raw) tryBegin(stream uint32, method string) error {
 	r.headers.Reset()
 	for _, f := range [][2]string{
 		{":method", "POST"}, {":scheme", "http"}, {":path", method}, {":authority", "x"}, {"content-type", "application/grpc"}, {"te", "trailers"},
 	} {
 		if err := r.encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}); err != nil {
-			t.Fatal(err)
+			return err
 		}
 	}
-	if err := r.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: r.headers.Bytes(), EndHeaders: true}); err != nil {
-		t.Fatal(err)
-	}
+	return r.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: r.headers.Bytes(), EndHeaders: true})
 }
 
 // message is the beginning of a message of so many bytes.
@@ -241,8 +246,7 @@ func TestInputIsBounded(t *testing.T) {
 	}()
 	begin := message(32<<20, make([]byte, 16<<10-5))
 	for i := range uint32(200) { // 3 MiB, within the window of each stream
-		r.begin(t, 2*i+1, pb.Table_Put_FullMethodName)
-		if r.WriteData(2*i+1, false, begin) != nil {
+		if r.tryBegin(2*i+1, pb.Table_Put_FullMethodName) != nil || r.WriteData(2*i+1, false, begin) != nil {
 			break
 		}
 	}
