@@ -21,6 +21,13 @@ func (e *DamageError) Error() string {
 
 func errDamaged(what string) error { return &DamageError{What: what} }
 
+// ErrFormat is of files that a later release has written. Nothing is wrong with them.
+var ErrFormat = errors.New("a later release wrote it, and this one cannot read it")
+
+func errFormat(format, known uint64) error {
+	return fmt.Errorf("format %d, and not %d: %w", format, known, ErrFormat)
+}
+
 // isDamage tells whether the bytes are wrong, where other errors say that they cannot be had at present.
 func isDamage(err error) bool {
 	var d *DamageError

@@ -68,6 +68,11 @@
 //
 //	d3adb33f {"format":1,"version":5,"node":"6e28ae5671e21a8c","incarnation":2,"chain":"e9b396e92876c3bd","epoch":7,"boot":"…"}
 //
+// # Versions
+//
+// Each of the three names its format. A release reads all that were ever released (testdata), and refuses a later one, which is not damage: then nothing is
+// removed or written. Another encoding of entries or of tables (package table) is another format of what holds them.
+//
 // # What it relies on
 //
 // Sync brings to disk what was written before it (fdatasync; after a failure of it the process must end, for the page may be marked clean). A rename is

@@ -125,7 +125,10 @@ func (i *identityFile) read() (Identity, error) {
 	var errs []error
 	for n := range int64(2) {
 		id, version, err := i.readCopy(n)
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrFormat):
+			return Identity{}, err // it may be the newer one
+		case err != nil:
 			errs = append(errs, err)
 			continue
 		}
@@ -160,13 +163,13 @@ func (i *identityFile) readCopy(n int64) (Identity, uint64, error) {
 
 func decodeIdentity(text []byte) (id Identity, version uint64, err error) {
 	var r identityRecord
+	if err := json.Unmarshal(text, &r); err == nil && r.Format != identityFormat {
+		return id, 0, errFormat(uint64(r.Format), identityFormat)
+	}
 	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields() // of a later release
+	d.DisallowUnknownFields() // nothing of an identity may be passed over
 	if err := d.Decode(&r); err != nil {
 		return id, 0, err
-	}
-	if r.Format != identityFormat {
-		return id, 0, fmt.Errorf("format %d is not %d", r.Format, identityFormat)
 	}
 	id = Identity{
 		Incarnation: chain.Incarnation(r.Incarnation), Epoch: chain.Epoch(r.Epoch), Boot: r.Boot,

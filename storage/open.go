@@ -294,6 +294,8 @@ func (s *Store) readTable(x savedTable, c chain.ID) (*table.Table, error) {
 	case errors.As(err, &d):
 		d.File = x.name
 		return nil, err
+	case errors.Is(err, ErrFormat):
+		return nil, fmt.Errorf("storage: %s: %w", x.name, err)
 	case err != nil:
 		return nil, err
 	case o.Chain != c || o.Position.Seq != x.seq:

@@ -134,7 +134,7 @@ func (s *segment) decode(number uint64) error {
 	case s.crc != binary.LittleEndian.Uint32(b[segmentFields-4:]):
 		return s.damage(0, "the header does not have its checksum")
 	case format != segmentFormat:
-		return fmt.Errorf("storage: %s has format %d: this release reads %d", s.name, format, segmentFormat)
+		return fmt.Errorf("storage: %s: %w", s.name, errFormat(uint64(format), segmentFormat))
 	case s.number != number:
 		return s.damage(0, fmt.Sprintf("this is segment %d", s.number))
 	case s.size != size:

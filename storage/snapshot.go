@@ -186,7 +186,7 @@ type snapshotReader struct {
 
 // damaged is the error of a file that cannot be read to its end.
 func (r *snapshotReader) damaged(err error) error {
-	if isDamage(err) {
+	if isDamage(err) || errors.Is(err, ErrFormat) {
 		return err
 	}
 	return &DamageError{Offset: r.at, What: err.Error()}
@@ -213,7 +213,7 @@ func (r *snapshotReader) header() (o Origin, err error) {
 	case r.crc != binary.LittleEndian.Uint32(b[snapshotHeader-4:]):
 		return o, errors.New("the header does not have its checksum")
 	case format != snapshotFormat:
-		return o, fmt.Errorf("format %d: this release reads %d", format, snapshotFormat)
+		return o, errFormat(uint64(format), snapshotFormat)
 	}
 	return Origin{
 		Chain:    chainOf(b),
