@@ -147,7 +147,7 @@ func (l *library) increment(key string, until time.Duration) {
 			return
 		}
 		was := get.read.items[0]
-		put := &op{kind: opPut, keys: get.keys, cond: table.IfVersion, version: was.version, count: counted(was.value) + 1}
+		put := &op{kind: opPut, keys: get.keys, cond: table.IfVersion, version: was.version, count: counted(was.value) + 1, from: get.chain}
 		l.begin(put, until, func() {
 			if put.state == opDone && put.result.Code == table.CodeConditionFailed {
 				l.increment(key, until)

@@ -154,6 +154,10 @@ func TestLibraryCheckers(t *testing.T) {
 			a := f.count("c0", 0, 1, 1)
 			f.count("c0", a.seq, 3, 2)
 		}, "was incremented 2 times"},
+		{"counted on from another chain", func(f *fixture) {
+			a := f.count("c0", 0, 1, 1)
+			f.count("c0", a.seq, 3, 2).from = f.history.id + 1
+		}, ""},
 		{"counted twice at one version", func(f *fixture) {
 			f.count("c0", 0, 1, 1)
 			f.count("c0", 0, 1, 2) // its condition fails, and nobody was told otherwise

@@ -21,6 +21,7 @@ type op struct {
 	version chain.Seq      // of table.IfVersion
 	txn     *table.Command // of opTxn and opLook
 	count   int64          // of an increment by compare-and-set: what it writes
+	from    chain.ID       // of such a one: the chain in which it found what it counts on from; zero where only one can be meant
 	large   int            // of an opTxn whose result is made to be: how often it reads what it puts
 	command []byte         // of a write
 	target  *op            // of a verify
