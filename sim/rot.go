@@ -83,13 +83,14 @@ func (p *process) found() bool {
 	return last/markEvery > (p.rot.since-1)/markEvery
 }
 
-// cleanse ends the servers that are rotten and may not have been found, for no mark has come since: nothing is to be wrong any more.
+// cleanse ends the servers that are rotten and may not have been found, for no mark has come since: nothing is to be wrong any more. A chain of which nobody
+// who is right is alive, or has a disk, has nothing left.
 func (f *faults) cleanse() {
 	w := f.w
 	right := false
 	for _, m := range w.coord.now().view.Members {
 		p := w.check.processes[m.MemberID]
-		right = right || p == nil || p.rot.since == 0
+		right = right || p == nil || p.rot.since == 0 && (!p.dead || p.srv.disk != nil)
 	}
 	if w.void = w.void || !right; w.void {
 		return
