@@ -61,7 +61,7 @@ func TestRecovers(t *testing.T) {
 // TestDurable runs clusters of durable servers that lose their power, again and again: the disks come through all that can happen to them.
 func TestDurable(t *testing.T) {
 	var total Stats
-	for seed := uint64(1); total.Runs < 12; seed++ {
+	for seed := uint64(1); total.Runs < 40; seed++ {
 		o := Draw(seed)
 		if o.Theme != "disks" {
 			continue
