@@ -50,6 +50,7 @@ func counting(seed uint64) Options {
 	t := o.Timeout
 	o.Servers, o.Joiners, o.Clients, o.Libraries, o.Ops = 4, 0, 0, 2, 3
 	o.Watch, o.Bounded, o.Session, o.Memory, o.Odd = 0, 0, 0, 0, 0
+	o.Interval = 0 // of the last member, whose machine dies, something may be missing: then nobody goes on
 	o.Length, o.Target, o.Think, o.Tick, o.Batch = 40*t, 0, t/4, t/8, 8
 	o.Means = Means{Hunt: 3 * t, Crash: 6 * t, Pause: 6 * t, Partition: 8 * t, CoordCut: 8 * t, Break: 4 * t}
 	o.Down, o.Paused, o.Blocked = t/4, 2*t, 2*t
