@@ -18,9 +18,9 @@ type log struct {
 
 	mu struct {
 		sync.Mutex
-		segments  []*segment // the last one is being written
-		spare     File       // for the next, full of zeros; nil for none
-		preparing bool
+		segments []*segment // the last one is being written
+		spare    File       // for the next, full of zeros; nil for none
+		busy     bool       // somebody has the name of the spare: who makes it, or who is about to give it another one
 	}
 
 	// Of the writer.
@@ -194,7 +194,9 @@ func (l *log) open(s *segment, bytes int64) error {
 	s.salt = l.config.Random()
 	name := spareName
 	if s.size == l.config.SegmentBytes {
-		s.file = l.takeSpare()
+		if s.file = l.takeSpare(); s.file != nil {
+			defer l.freeSpare()
+		}
 	}
 	if s.file == nil {
 		var err error
@@ -271,16 +273,16 @@ const blankSync = 4 << 20
 // prepare makes the file of the next segment, unless there is one. Meanwhile the log may be written.
 func (l *log) prepare() error {
 	l.mu.Lock()
-	if l.mu.spare != nil || l.mu.preparing {
+	if l.mu.spare != nil || l.mu.busy {
 		l.mu.Unlock()
 		return nil
 	}
-	l.mu.preparing = true
+	l.mu.busy = true
 	l.mu.Unlock()
 	f, err := blank(l.dir, spareName, l.config.SegmentBytes)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.mu.preparing = false
+	l.mu.busy = false
 	l.mu.spare = f
 	return err
 }
@@ -304,12 +306,20 @@ func (l *log) openSpare() error {
 	return nil
 }
 
+// takeSpare returns the file that was prepared, nil for none. Until freeSpare nobody makes the next: it would have the same name, and so be the same file.
 func (l *log) takeSpare() File {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := l.mu.spare
-	l.mu.spare = nil
+	l.mu.spare, l.mu.busy = nil, l.mu.busy || f != nil
 	return f
+}
+
+// freeSpare says that the file that was taken has another name.
+func (l *log) freeSpare() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.busy = false
 }
 
 // drop removes segments from the log, and then their files.
