@@ -156,6 +156,7 @@ var reads = []mutant{
 	},
 	{
 		name: "barrier-of-another-member", section: "4", theme: "reads",
+		rare: true, why: "found in 2264 seeds: two members must wait for barriers of one number, and the other one's write be acknowledged between the two",
 		rule: "a barrier waits for its own entry, not for that of another member",
 		edits: []edit{{
 			"chain/barrier.go",

@@ -170,7 +170,7 @@ var views = []mutant{
 	},
 	{
 		name: "still-in-another-session", section: "5, 7", theme: "wipes",
-		seeds: 30000, why: "found in some 4000 seeds: an older state must be there again within T, soon after a member died",
+		seeds: 30000, rare: true, why: "found in some 4000 seeds: an older state must be there again within T, soon after a member died",
 		rule: "that a registration stands still counts only within the session that makes the change: an older one may have been brought back",
 		edits: []edit{{
 			"chain/detector.go",
@@ -202,6 +202,7 @@ var views = []mutant{
 var joins = []mutant{
 	{
 		name: "older-log-out-of-place", section: "5, 2", theme: "rejoins",
+		rare: true, why: "found in 1477 seeds: a learner must come back while a read for its former link is under way",
 		rule: "older log goes to the learner only behind what that was sent before it: neither a read of before counts, nor what leaves a gap",
 		edits: []edit{
 			{

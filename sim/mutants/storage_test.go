@@ -163,6 +163,7 @@ var disks = []mutant{
 	},
 	{
 		name: "log-trimmed-too-far", section: "5", theme: "disks",
+		rare: true, why: "found in 1092 seeds: the newer of two snapshots must rot",
 		rule: "the log is kept from the older of two snapshots on",
 		edits: []edit{{
 			"storage/checkpoint.go",
