@@ -103,7 +103,7 @@ func (r *Replica) moveHead(op MoveHead) (refused string) {
 	switch s := r.watch.seen[m.MemberID]; {
 	case i == 0:
 		return ""
-	case s == nil || !r.watch.fresh(r, m.MemberID):
+	case s == nil || s.missing || r.watch.removable(r, m.MemberID): // it will soon be no member
 		return m.Address + " has given no sign of life lately"
 	case s.Leaving:
 		return m.Address + " is leaving"

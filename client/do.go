@@ -19,8 +19,8 @@ type attempt struct {
 	call    Call
 	request *retry.Request
 	tries   int
-	server  string // that was asked last
-	err     error  // of the last try
+	server  string // that said so, or did not answer
+	err     error  // of the last try, or of one before that, if the end of the call cut the last one short
 	views   uint64 // how many the client had adopted at the last try
 	patient bool   // a server may take long
 }
@@ -164,7 +164,6 @@ func (c *Client) pause(ctx context.Context, d time.Duration) bool {
 func (a *attempt) try(ctx context.Context, next retry.Try, try tryFunc) retry.Report {
 	c := a.client
 	a.tries++
-	a.server = next.Server
 	began := time.Now()
 	if a.patient {
 		next.Timeout = patience
@@ -178,7 +177,9 @@ func (a *attempt) try(ctx context.Context, next retry.Try, try tryFunc) retry.Re
 		epoch, err = try(calls.Watch(within, &left), to)
 	}
 	result, told := report(err, left.Set())
-	a.err = told
+	if cut := ctx.Err() != nil && (told == errNoAnswer || told == errDropped); !cut || a.err == nil { // what a server said before says more
+		a.err, a.server = told, next.Server
+	}
 	c.config.Hooks.try(ctx, a.call, Try{Server: next.Server, Took: time.Since(began), Err: told})
 	c.mu.Lock()
 	switch {

@@ -48,7 +48,7 @@ type Error struct {
 	Key     string // of put, get and delete
 	Outcome Outcome
 	Tries   int
-	Server  string // that was asked last, empty for none
+	Server  string // that was asked last, or last said something before the time was over; empty for none
 	Err     error
 }
 

@@ -160,11 +160,14 @@ func TestFailures(t *testing.T) {
 		"a del without an answer": {stuck, "del k", 4, "it may or may not have been executed"},
 		"a cas without an answer": {stuck, "cas k 0 v", 4, "it may or may not have been executed"},
 	} {
-		o := call("", append([]string{"--timeout", "600ms", single(t, c.backend)}, strings.Fields(c.command)...)...)
-		o.check(t, name, c.code, "", c.err)
-		if strings.Contains(o.err, "rpc error") || strings.Contains(o.err, "context") || strings.Count(o.err, "\n") != 1 {
-			t.Errorf("%s: what is said is not for people: %s", name, o.err)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := call("", append([]string{"--timeout", "3s", single(t, c.backend)}, strings.Fields(c.command)...)...)
+			o.check(t, name, c.code, "", c.err)
+			if strings.Contains(o.err, "rpc error") || strings.Contains(o.err, "context") || strings.Count(o.err, "\n") != 1 {
+				t.Errorf("what is said is not for people: %s", o.err)
+			}
+		})
 	}
 	call("", nobody(t), "size").check(t, "nobody listens", 3, "", "connection refused: is a server or ZooKeeper running there?")
 }
