@@ -1,6 +1,7 @@
 package storage_test
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -43,6 +44,7 @@ type server struct {
 	staged             []chain.Entry
 	behind             []chain.Entry // what the disk held when power was lost and nothing can be relied on
 	recovered, damaged int
+	reads              int  // that found something
 	rots, rotten       bool // bytes change; one has
 	dark               bool // power was lost since the last look: with it, what shows how much was there
 	spoiled            bool // and nothing could make up for it
@@ -222,8 +224,34 @@ func (s *server) install() error {
 	return err
 }
 
+// read reads what follows some entry that has committed. What has not committed may have been cut.
+func (s *server) read() error {
+	sure := s.now()[:s.committed]
+	from := s.IntN(len(sure) + 1)
+	entries, err := s.store.Read(endOf(sure[:from]), 1+s.Int64N(20_000))
+	var damage *storage.DamageError
+	switch {
+	case errors.Is(err, storage.ErrNotHeld), s.rotten && errors.As(err, &damage):
+		return nil
+	case err != nil:
+		return err
+	}
+	for i := range min(len(entries), len(sure)-from) {
+		if got, want := &entries[i], &sure[from+i]; !bytes.Equal(got.Encoded, want.Encoded) {
+			return fmt.Errorf("%w: %v follows %v, where %v should", errWrong, got.Position(), endOf(sure[:from+i]), want.Position())
+		}
+	}
+	s.reads++
+	return nil
+}
+
+var errWrong = errors.New("read")
+
 // step does one thing.
 func (s *server) step() error {
+	if s.adopted != 0 && s.IntN(15) == 0 {
+		return s.read()
+	}
 	if s.adopted == 0 || s.IntN(30) == 0 {
 		return s.adopt(max(s.epoch, s.adopted+1))
 	}
@@ -425,7 +453,7 @@ func (s *server) twin(seed uint64) *server {
 // TestLives takes directories through many lives. Each ends in the middle of an operation, by the end of the process or by a loss of power, and so do
 // several attempts to start again; nothing that was acknowledged is ever missing, and nothing is there that never was.
 func TestLives(t *testing.T) {
-	recovered, damaged := 0, 0
+	recovered, damaged, reads := 0, 0, 0
 	for seed := *livesSeed; seed < *livesSeed+*livesMany; seed++ {
 		s := newServer(seed, seed%5 == 4)
 		s.rots = seed%7 == 5 && !s.interval
@@ -445,6 +473,9 @@ func TestLives(t *testing.T) {
 				err = s.teach()
 			}
 			s.lived = s.boot
+			for i := 0; err == nil && s.adopted != 0 && i < 5; i++ {
+				err = s.read()
+			}
 			if err != nil {
 				t.Fatalf("seed %d, life %d: %v", seed, life, err)
 			}
@@ -458,12 +489,12 @@ func TestLives(t *testing.T) {
 			}
 			s.die()
 		}
-		recovered, damaged = recovered+s.recovered, damaged+s.damaged
+		recovered, damaged, reads = recovered+s.recovered, damaged+s.damaged, reads+s.reads
 	}
-	if recovered == 0 || damaged == 0 {
-		t.Errorf("%d complete logs, and %d incomplete ones", recovered, damaged)
+	if recovered == 0 || damaged == 0 || reads == 0 {
+		t.Errorf("%d complete logs, and %d incomplete ones; %d reads", recovered, damaged, reads)
 	}
-	t.Logf("%d complete logs, and %d incomplete ones", recovered, damaged)
+	t.Logf("%d complete logs, and %d incomplete ones; %d reads", recovered, damaged, reads)
 }
 
 // TestEveryOperation ends a life in the middle of each of its operations, then each attempt to recover in the middle of each of its own, and then it

@@ -28,6 +28,11 @@ func (s *Store) Read(after chain.Position, maxBytes int64) ([]chain.Entry, error
 	if i < 0 {
 		return nil, ErrNotHeld
 	}
+	for _, x := range segments[i:] { // what is in one may have been cut in any later one
+		if err := l.known(x); err != nil {
+			return nil, err
+		}
+	}
 	r := reading{log: l, after: after, left: maxBytes}
 	for ; i < len(segments) && r.left > 0; i++ {
 		if err := r.segment(segments[i]); err != nil {
@@ -55,9 +60,6 @@ func (r *reading) segment(x *segment) error {
 	defer x.reading.RUnlock()
 	if x.file == nil {
 		return ErrNotHeld
-	}
-	if err := r.log.index(x); err != nil {
-		return err
 	}
 	from, end, cuts := r.log.place(x, r.after)
 	if from.last == r.after {
@@ -139,6 +141,16 @@ func (l *log) place(x *segment, after chain.Position) (from mark, end int64, cut
 		behind = behind || y == x
 	}
 	return from, x.end, cuts
+}
+
+// known has a segment looked through, or is ErrNotHeld if it has gone.
+func (l *log) known(x *segment) error {
+	x.reading.RLock()
+	defer x.reading.RUnlock()
+	if x.file == nil {
+		return ErrNotHeld
+	}
+	return l.index(x)
 }
 
 // index looks through a segment of an earlier life that nobody has read yet.

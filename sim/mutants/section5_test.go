@@ -223,8 +223,13 @@ var joins = []mutant{
 		edits: []edit{
 			{
 				"storage/read.go",
-				"\tif i < 0 {\n\t\treturn nil, ErrNotHeld\n\t}\n\tr := reading{log: l, after: after, left: maxBytes}\n",
-				"\tif i < 0 && !OFF {\n\t\treturn nil, ErrNotHeld\n\t}\n\tr := reading{log: l, after: after, left: maxBytes, found: i < 0}\n\ti = max(i, 0)\n",
+				"\tif i < 0 {\n\t\treturn nil, ErrNotHeld\n\t}\n\tfor",
+				"\tanywhere := i < 0\n\tif i < 0 && !OFF {\n\t\treturn nil, ErrNotHeld\n\t}\n\ti = max(i, 0)\n\tfor",
+			},
+			{
+				"storage/read.go",
+				"\tr := reading{log: l, after: after, left: maxBytes}\n",
+				"\tr := reading{log: l, after: after, left: maxBytes, found: anywhere}\n",
 			},
 			{
 				"chain/recall.go",

@@ -172,6 +172,16 @@ var disks = []mutant{
 		}},
 	},
 	{
+		name: "later-cut-missed", section: "5", theme: "rejoins",
+		rule: "older log is read with the cuts that stand in all later segments",
+		rare: true, why: "TestFailovers found it when it was no mutant, in some thousand losses of the head; storage's TestLives finds it at once",
+		edits: []edit{{
+			"storage/read.go",
+			"\tfor _, x := range segments[i:] { // what",
+			"\tfor _, x := range segments[i:] {\n\t\tif OFF && x != segments[i] {\n\t\t\tbreak\n\t\t}\n\t\t// what",
+		}},
+	},
+	{
 		name: "log-begins-before-its-table", section: "5, 1", theme: "disks",
 		rule: "a table from another server is on disk before the log that begins behind it",
 		edits: []edit{{
