@@ -34,7 +34,18 @@ func newDurable(t *testing.T, n int, options ...string) *durable {
 // begin starts the server of a place.
 func (d *durable) begin(i int) {
 	d.t.Helper()
-	d.running[i] = d.start(append([]string{"--data-dir", d.dirs[i]}, d.options...)...)
+	d.running[i] = d.start(d.flags(i)...)
+}
+
+// again starts the server of a place at the port that the one before had.
+func (d *durable) again(i int, port string) {
+	d.t.Helper()
+	d.running[i] = d.startAt(port, d.connect, d.flags(i)...)
+}
+
+// flags are those of the server of a place.
+func (d *durable) flags(i int) []string {
+	return append([]string{"--data-dir", d.dirs[i]}, d.options...)
 }
 
 // killAll ends all servers at once.

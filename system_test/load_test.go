@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	chaintable "github.com/chaintable/chaintable/client"
 	"github.com/chaintable/chaintable/internal/linear"
 )
 
@@ -21,8 +23,10 @@ import (
 type load struct {
 	t       *testing.T
 	servers func() []string
-	prefix  string // of its keys
-	fresh   bool   // a writer that does not know what became of a write never uses that key again
+	prefix  string             // of its keys
+	fresh   bool               // a writer that does not know what became of a write never uses that key again
+	by      *chaintable.Client // unless nil, all clients are this one, and an error of it is a refusal
+	pad     string             // is behind each number that is written
 	stop    chan struct{}
 	clients sync.WaitGroup
 
@@ -71,10 +75,22 @@ func startLoad(t *testing.T, servers func() []string, change func(*load)) *load 
 		for j := range own {
 			own[j] = l.newCounter(fmt.Sprintf("%sw%d-%d", l.prefix, i, j))
 		}
-		l.clients.Go(func() { l.write(i, own) })
+		l.clients.Go(func() {
+			if l.by != nil {
+				l.put(own)
+				return
+			}
+			l.write(i, own)
+		})
 	}
 	for i := range readers {
-		l.clients.Go(func() { l.reads(i, servers, &l.read) })
+		l.clients.Go(func() {
+			if l.by != nil {
+				l.gets()
+				return
+			}
+			l.reads(i, servers, &l.read)
+		})
 	}
 	t.Cleanup(l.end)
 	waitFor(t, "the first writes", func() bool { return l.acked.Load() > 0 })
@@ -233,7 +249,7 @@ func (l *load) write(place int, own []*counter) {
 		k := own[i]
 		n := k.acked.Load() + 1
 		k.sent.Store(n)
-		answer, err := c.do("SET", k.key, strconv.FormatInt(n, 10))
+		answer, err := c.do("SET", k.key, l.text(n))
 		_, refused := errors.AsType[refusal](err)
 		switch {
 		case err == nil && answer == "OK":
@@ -247,13 +263,21 @@ func (l *load) write(place int, own []*counter) {
 	})
 }
 
+// text is what is written for a number.
+func (l *load) text(n int64) string { return strconv.FormatInt(n, 10) + l.pad }
+
+// any is one of the counters: which one matters to no outcome.
+func (l *load) any() *counter {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.counters[rand.IntN(len(l.counters))]
+}
+
 // reads has one client read any counters.
 func (l *load) reads(place int, servers func() []string, count *atomic.Int64) {
 	c := l.client(place, servers)
 	l.each(c, func() {
-		l.mu.Lock()
-		k := l.counters[rand.IntN(len(l.counters))] // which one matters to no outcome
-		l.mu.Unlock()
+		k := l.any()
 		floor := k.known.Load()
 		answer, err := c.do("GET", k.key)
 		if err == nil || errors.Is(err, errNoKey) {
@@ -268,7 +292,7 @@ func (l *load) check(k *counter, at string, floor int64, answer string) {
 	n := int64(0)
 	if answer != "" {
 		var err error
-		if n, err = strconv.ParseInt(answer, 10, 64); err != nil {
+		if n, err = strconv.ParseInt(strings.TrimSuffix(answer, l.pad), 10, 64); err != nil {
 			l.t.Errorf("%s is %q at %s", k.key, answer, at)
 			return
 		}
