@@ -250,15 +250,21 @@ func (d *disk) do(w *diskWork) error {
 	return nil
 }
 
-// prepare is the goroutine that makes the log's next segments.
-func (d *disk) prepare(full func(error)) {
+// prepare is the goroutine that makes the log's next segments, until the loop ends or an error. Where only room is missing it goes on. (To go on with a
+// disk that fails would be to have the whole chain refuse writes for it.)
+func (d *disk) prepare(full func(bool)) {
 	ticker := time.NewTicker(prepareEvery)
 	defer ticker.Stop()
 	for {
 		err := d.store.Prepare()
-		full(err)
+		noRoom := errors.Is(err, storage.ErrNoRoom)
+		if err != nil && !noRoom {
+			d.tell(diskEvent{failed: err})
+			return
+		}
+		full(noRoom)
 		used := d.used
-		if err != nil {
+		if noRoom {
 			used = nil // there may be room later
 		}
 		select {
@@ -359,11 +365,7 @@ func (r *Replica) readLog(q chain.ReadLog) {
 }
 
 // diskSpace tells the chain whether the log has room to grow: when that changes.
-func (r *Replica) diskSpace(err error) {
-	full := err != nil
-	if full && !errors.Is(err, storage.ErrNoRoom) {
-		r.notes.Warn(r.config.Logger, "the next segment of the log cannot be prepared", "error", err)
-	}
+func (r *Replica) diskSpace(full bool) {
 	if r.disk.noRoom.Swap(full) != full {
 		r.DiskSpace(full)
 	}
