@@ -174,7 +174,7 @@ func (l *load) client(place int, servers func() []string) *client {
 
 func (l *load) failed(words []string, at string, err error) {
 	if _, ok := errors.AsType[refusal](err); ok {
-		l.refused(fmt.Sprint(words, " at ", at), err)
+		l.refused(fmt.Sprint(strings.Fields(strings.Join(words, " ")), " at ", at), err)
 	} else {
 		l.broken.Add(1)
 	}

@@ -8,6 +8,7 @@
 //	go test ./system_test -failovers 50  more of them while the Go client counts
 //	go test ./system_test -wholes 30     whole chains killed under load
 //	go test ./system_test -rolls 30      more rolling restarts of durable servers
+//	go test ./system_test -faults 5      every call that TestDiskFaults has fail
 //	go test ./system_test -outage 1m     ZooKeeper away for longer
 //	go test ./system_test -load 1m       a dictionary loaded in a minute
 //	go test ./system_test -run TestHistories -runs 200
@@ -35,6 +36,7 @@ var (
 	outageFlag      = flag.Duration("outage", 5*sessionTimeout, "how long TestOutage keeps ZooKeeper away")
 	wholeFlag       = flag.Int("wholes", 4, "times that TestAllKilledDurable kills all servers under load")
 	rollsFlag       = flag.Int("rolls", 1, "times that TestRollingRestart restarts every server in each way")
+	faultsFlag      = flag.Int("faults", 3, "disk faults that TestDiskFaults injects, of those that it knows")
 	runsFlag        = flag.Int("runs", 20, "runs of TestHistories")
 	historySeedFlag = flag.Uint64("history-seed", 0, "the seed of the first run of TestHistories; the others follow. Zero: any")
 	loadFlag        = flag.Duration("load", 12*time.Second, "how long TestClientLoads loads a dictionary, at least")
