@@ -70,3 +70,42 @@ func TestChangeOfWhatHasGone(t *testing.T) {
 		}
 	}
 }
+
+// TestChangeOfWhatNobodyHasSeen: a node of /chain that was published since this client looked goes with the change of the view as well.
+func TestChangeOfWhatNobodyHasSeen(t *testing.T) {
+	server := needs.StartZooKeeper(t).Address
+	where, err := Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Open(Config{Connect: where, SessionTimeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	other, _, err := zk.Connect([]string{server}, 30*time.Second, zk.WithLogger(libraryLog{slog.New(slog.DiscardHandler)}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	view := chain.View{Chain: 1, Epoch: 1, Members: []chain.Member{{MemberID: chain.MemberID{Node: 1, Incarnation: 1}, Address: "127.0.0.1:7001"}}}
+	if err := c.Change(ctx, chain.AskChange{From: -1, View: view}); err != nil {
+		t.Fatal(err)
+	}
+	published, err := other.Multi(
+		&zk.SetDataRequest{Path: "/chain", Data: []byte{}, Version: -1},
+		&zk.CreateRequest{Path: "/chain/node", Data: []byte("127.0.0.1:7011\x00"), Acl: all, Flags: zk.FlagEphemeral | zk.FlagSequence},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	view.Epoch++
+	if err := c.Change(ctx, chain.AskChange{From: 0, View: view}); err != nil {
+		t.Fatal(err)
+	}
+	if exists, _, err := other.Exists(published[1].String); exists || err != nil {
+		t.Errorf("%s is still there (%v)", published[1].String, err)
+	}
+}

@@ -47,9 +47,10 @@ type Client struct {
 		changed   chan struct{} // closed, and replaced, when one of these has changed
 		silent    bool          // that ZooKeeper cannot be reached has been told
 
-		self  chain.Member    // whose registration this client has made last
-		view  *chain.Recorded // as last read or made; nil for none
-		shown []node          // what /chain held when last looked at
+		self    chain.Member    // whose registration this client has made last
+		view    *chain.Recorded // as last read or made; nil for none
+		shown   []node          // what /chain held when last looked at
+		shownAt int32           // the version that it had
 	}
 }
 

@@ -72,9 +72,9 @@ func (c *Client) note(v *chain.Recorded) {
 	poke(c.publish)
 }
 
-// gone are the names of nodes in /chain, as far as known, of all but those members of the next view that are members already. So
-// a chain that restarts in another order does not show the old one.
-func (c *Client) gone(next chain.View) (names []string) {
+// gone are the names of nodes in /chain, as it was when last looked at, of all but those members of the next view that are members already. So
+// a chain that restarts in another order does not show the old one. The version is that of /chain then, which publishers raise.
+func (c *Client) gone(next chain.View) (names []string, version int32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, n := range c.mu.shown {
@@ -85,7 +85,7 @@ func (c *Client) gone(next chain.View) (names []string) {
 			names = append(names, n.name)
 		}
 	}
-	return names
+	return names, c.mu.shownAt
 }
 
 // restPublishing is how long to rest after a look at /chain, so that members who cannot agree, by a slip in their addresses, do not keep
@@ -146,9 +146,6 @@ func (c *Client) publishOnce(s *session) (struct{}, error) {
 			}
 		}
 	}
-	c.mu.Lock()
-	c.mu.shown = nodes
-	c.mu.Unlock()
 	remove, create := plan(nodes, order, self, s.conn.SessionID())
 	if len(remove)+len(create) == 0 {
 		return struct{}{}, nil
@@ -170,7 +167,7 @@ func (c *Client) publishOnce(s *session) (struct{}, error) {
 	return struct{}{}, err
 }
 
-// published reads /chain: its nodes in the order of their numbers, and the version of its data.
+// published reads /chain, and notes it: its nodes in the order of their numbers, and the version of its data.
 func (c *Client) published(s *session) (nodes []node, version int32, err error) {
 	_, stat, err := s.conn.Get(c.paths.published) // before its nodes, so that a change in between shows
 	if errors.Is(err, zk.ErrNoNode) {
@@ -196,5 +193,8 @@ func (c *Client) published(s *session) (nodes []node, version int32, err error) 
 		}
 		nodes = append(nodes, node{name, strings.TrimRight(string(data), "\x00"), owned.EphemeralOwner})
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.shown, c.mu.shownAt = nodes, stat.Version
 	return nodes, stat.Version, nil
 }

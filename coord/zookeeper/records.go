@@ -20,7 +20,7 @@ import (
 type paths struct {
 	view      string
 	servers   string // folder of registrations
-	published string // folder that clients read; "" for none
+	published string // folder that clients read
 }
 
 func newPaths(c Config) paths {
@@ -286,12 +286,11 @@ func (c *Client) Change(ctx context.Context, a chain.AskChange) error {
 		return err
 	}
 	ops := c.decisive(a, data)
-	gone := c.gone(a.View)
 	_, _, err = call(ctx, c, "change", func(s *session) (struct{}, error) {
 		if a.Session != 0 && a.Session != s.number {
 			return struct{}{}, fmt.Errorf("version %d was read in an earlier session: %w", a.From, coord.ErrConflict)
 		}
-		return struct{}{}, c.change(s, ops, gone)
+		return struct{}{}, c.change(s, ops, a.View)
 	})
 	if err == nil {
 		c.note(&chain.Recorded{View: a.View, Version: a.From + 1})
@@ -311,11 +310,13 @@ func (c *Client) decisive(a chain.AskChange, data []byte) []any {
 	return ops
 }
 
-// change does all of it in one Multi, and with it takes those who go out of /chain.
-func (c *Client) change(s *session, ops []any, gone []string) (err error) {
+// change does all of it in one Multi, and with it takes those who go out of /chain. It looks at /chain again where that is not as it was when last looked
+// at: a node published meanwhile has to go too, and one may have gone by itself, with its session.
+func (c *Client) change(s *session, ops []any, next chain.View) (err error) {
 	decisive := len(ops)
-	for range maxTries + len(gone) {
-		ops = ops[:decisive:decisive]
+	for range maxTries {
+		gone, version := c.gone(next)
+		ops = append(ops[:decisive:decisive], &zk.CheckVersionRequest{Path: c.paths.published, Version: version})
 		for _, name := range gone {
 			ops = append(ops, &zk.DeleteRequest{Path: c.paths.published + "/" + name, Version: -1})
 		}
@@ -338,9 +339,9 @@ func (c *Client) change(s *session, ops []any, gone []string) (err error) {
 		case failed < decisive:
 			return fmt.Errorf("%s: %w: %w", ops[failed].(*zk.DeleteRequest).Path, coord.ErrConflict, results[failed].Error)
 		default:
-			// It has just gone by itself, with its session. Others may not have: of servers that die together the sessions end one by one.
-			i := failed - decisive
-			gone = slices.Delete(slices.Clone(gone), i, i+1)
+			if _, _, err := c.published(s); err != nil {
+				return err
+			}
 		}
 	}
 	return err
