@@ -15,32 +15,43 @@ import (
 	"github.com/chaintable/chaintable/internal/needs"
 )
 
-// TestChangeOfWhatHasGone: a node of /chain that has vanished since it was seen keeps nobody from changing the view, and from taking others
-// out of /chain in the same moment.
-func TestChangeOfWhatHasGone(t *testing.T) {
+// twoClients are one of ours and one of the library's, of a ZooKeeper of their own, and a context for what the test does.
+func twoClients(t *testing.T) (c *Client, other *zk.Conn, ctx context.Context) {
+	t.Helper()
 	server := needs.StartZooKeeper(t).Address
 	where, err := Parse(server)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := Open(Config{Connect: where, SessionTimeout: time.Second})
+	if c, err = Open(Config{Connect: where, SessionTimeout: time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	other, _, err = zk.Connect([]string{server}, 30*time.Second, zk.WithLogger(libraryLog{slog.New(slog.DiscardHandler)}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	other, _, err := zk.Connect([]string{server}, 30*time.Second, zk.WithLogger(libraryLog{slog.New(slog.DiscardHandler)}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
+	t.Cleanup(other.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	return c, other, ctx
+}
+
+// TestChangeOfWhatHasGone: a node of /chain that has vanished since it was seen keeps nobody from changing the view, and from taking others
+// out of /chain in the same moment.
+func TestChangeOfWhatHasGone(t *testing.T) {
+	c, other, ctx := twoClients(t)
 	if _, err := other.Create("/chain", nil, 0, all); err != nil {
 		t.Fatal(err)
 	}
 	for from := int64(-1); from < 3; from++ {
 		var there string
 		if from >= 0 {
+			var err error
 			if there, err = other.Create("/chain/node", []byte("127.0.0.1:7011\x00"), zk.FlagEphemeral|zk.FlagSequence, all); err != nil {
 				t.Fatal(err)
 			}
@@ -73,23 +84,7 @@ func TestChangeOfWhatHasGone(t *testing.T) {
 
 // TestChangeOfWhatNobodyHasSeen: a node of /chain that was published since this client looked goes with the change of the view as well.
 func TestChangeOfWhatNobodyHasSeen(t *testing.T) {
-	server := needs.StartZooKeeper(t).Address
-	where, err := Parse(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := Open(Config{Connect: where, SessionTimeout: time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	other, _, err := zk.Connect([]string{server}, 30*time.Second, zk.WithLogger(libraryLog{slog.New(slog.DiscardHandler)}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
+	c, other, ctx := twoClients(t)
 	view := chain.View{Chain: 1, Epoch: 1, Members: []chain.Member{{MemberID: chain.MemberID{Node: 1, Incarnation: 1}, Address: "127.0.0.1:7001"}}}
 	if err := c.Change(ctx, chain.AskChange{From: -1, View: view}); err != nil {
 		t.Fatal(err)

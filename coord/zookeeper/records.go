@@ -342,6 +342,7 @@ func (c *Client) change(s *session, ops []any, next chain.View) (err error) {
 			if _, _, err := c.published(s); err != nil {
 				return err
 			}
+			err = fmt.Errorf("%s: %w: %w", c.paths.published, coord.ErrConflict, results[failed].Error)
 		}
 	}
 	return err
